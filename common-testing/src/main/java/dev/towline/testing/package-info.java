@@ -1,0 +1,5 @@
+/** What tests share. */
+@NullMarked
+package dev.towline.testing;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** The control plane of a Towline fleet. */
+@NullMarked
+package dev.towline.manager;
+
+import org.jspecify.annotations.NullMarked;
