@@ -1,0 +1,51 @@
+package dev.towline.runtime.identity;
+
+import java.io.IOException;
+import java.security.KeyPair;
+import java.security.PublicKey;
+import javax.security.auth.x500.X500Principal;
+import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
+import org.bouncycastle.pkcs.PKCS10CertificationRequest;
+import org.bouncycastle.pkcs.PKCSException;
+import org.bouncycastle.pkcs.jcajce.JcaPKCS10CertificationRequestBuilder;
+
+/**
+ * PKCS#10 requests. They carry a key and the proof that the sender holds it; the name is the
+ * issuer's to choose.
+ */
+public final class CertificateRequests {
+  private static final X500Principal ANY_NAME = new X500Principal("CN=towline");
+
+  private CertificateRequests() {}
+
+  /** DER. */
+  public static byte[] create(KeyPair pair) {
+    try {
+      return new JcaPKCS10CertificationRequestBuilder(ANY_NAME, pair.getPublic())
+          .build(new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate()))
+          .getEncoded();
+    } catch (OperatorCreationException | IOException e) {
+      throw new IllegalArgumentException("key can't sign a certificate request", e);
+    }
+  }
+
+  /**
+   * The requested P-256 key, once the request's own signature holds.
+   *
+   * @throws IllegalArgumentException when it is malformed, of another key type or badly signed
+   */
+  public static PublicKey verifiedKey(byte[] der) {
+    try {
+      PKCS10CertificationRequest request = new PKCS10CertificationRequest(der);
+      PublicKey key = Keys.parseP256Public(request.getSubjectPublicKeyInfo().getEncoded());
+      if (!request.isSignatureValid(new JcaContentVerifierProviderBuilder().build(key))) {
+        throw new IllegalArgumentException("certificate request: signature does not match its key");
+      }
+      return key;
+    } catch (IOException | OperatorCreationException | PKCSException e) {
+      throw new IllegalArgumentException("certificate request: not a valid PKCS#10 request", e);
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package dev.towline.runtime.identity;
+
+import java.security.GeneralSecurityException;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+/**
+ * The one place that decides whether a certificate chain is who it says. A chain is a leaf and the
+ * issuing CA that signed it, which one of the fleet's roots signed.
+ *
+ * <p>TLS session resumption bypasses trust managers, so the application asks again at every new
+ * transport, and on long streams. Safe for use by several threads.
+ */
+public final class PeerVerifier {
+  /** How far two clocks may differ before a certificate counts as not yet valid. */
+  private static final Duration CLOCK_TOLERANCE = Duration.ofMinutes(5);
+
+  private final Supplier<TrustAnchors> anchors;
+  private final Revocations revocations;
+  private final InstantSource clock;
+
+  public PeerVerifier(
+      Supplier<TrustAnchors> anchors, Revocations revocations, InstantSource clock) {
+    this.anchors = anchors;
+    this.revocations = revocations;
+    this.clock = clock;
+  }
+
+  /** Checks a chain presented in TLS, of any role. */
+  public PeerCheck check(List<X509Certificate> chain) {
+    return check(chain, identity -> true);
+  }
+
+  /** Checks a chain presented in TLS whose identity has to be an expected one. */
+  public PeerCheck check(List<X509Certificate> chain, Predicate<NodeIdentity> expected) {
+    return switch (checkChain(chain, clock.instant())) {
+      case PeerCheck.Refused refused -> refused;
+      case PeerCheck.Trusted trusted -> {
+        if (!hasPurpose(trusted.leaf(), FleetOids.ofRole(trusted.identity().role()).getId())) {
+          yield new PeerCheck.Refused(
+              "CERTIFICATE_WRONG_USAGE",
+              "certificate of " + trusted.identity() + " is not for the role in its name");
+        }
+        if (!expected.test(trusted.identity())) {
+          yield new PeerCheck.Refused(
+              "PEER_UNEXPECTED", "peer is " + trusted.identity() + ", another was expected here");
+        }
+        yield trusted;
+      }
+    };
+  }
+
+  /** Checks the chain that travels with a directive or a revocation list. */
+  public PeerCheck checkDirectiveSigner(List<X509Certificate> chain, Instant now) {
+    return switch (checkChain(chain, now)) {
+      case PeerCheck.Refused refused -> refused;
+      case PeerCheck.Trusted trusted -> {
+        if (trusted.identity().role() != Role.MANAGER
+            || !hasPurpose(trusted.leaf(), FleetOids.DIRECTIVE_SIGNING.getId())) {
+          yield new PeerCheck.Refused(
+              "CERTIFICATE_WRONG_USAGE",
+              "certificate of " + trusted.identity() + " is not for signing directives");
+        }
+        yield trusted;
+      }
+    };
+  }
+
+  /**
+   * Checks everything but the dates: for a caller that proves the key of a certificate that has
+   * expired.
+   */
+  public PeerCheck checkIgnoringExpiry(List<X509Certificate> chain) {
+    if (chain.isEmpty()) {
+      return checkChain(chain, clock.instant());
+    }
+    return checkChain(chain, chain.getFirst().getNotBefore().toInstant());
+  }
+
+  private PeerCheck checkChain(List<X509Certificate> chain, Instant now) {
+    if (chain.size() < 2) {
+      return new PeerCheck.Refused(
+          "CERTIFICATE_CHAIN_INCOMPLETE",
+          "chain of " + chain.size() + " certificates (expected: leaf and issuing CA)");
+    }
+    X509Certificate leaf = chain.get(0);
+    X509Certificate issuing = chain.get(1);
+    TrustAnchors trusted = anchors.get();
+    if (trusted.roots().stream().noneMatch(root -> isSignedBy(issuing, root))) {
+      return new PeerCheck.Refused(
+          "CERTIFICATE_UNTRUSTED",
+          "issuing CA '"
+              + issuing.getSubjectX500Principal()
+              + "' is not signed by a root of fleet "
+              + trusted.fleet());
+    }
+    if (issuing.getBasicConstraints() < 0 || !isSignedBy(leaf, issuing)) {
+      return new PeerCheck.Refused(
+          "CERTIFICATE_UNTRUSTED", "certificate is not signed by its issuing CA");
+    }
+    if (leaf.getBasicConstraints() >= 0) {
+      return new PeerCheck.Refused("CERTIFICATE_WRONG_USAGE", "a CA can't be a peer");
+    }
+    Optional<PeerCheck> dates = checkDates(leaf, now).or(() -> checkDates(issuing, now));
+    if (dates.isPresent()) {
+      return dates.get();
+    }
+    Optional<NodeIdentity> identity = identityOf(leaf);
+    if (identity.isEmpty() || !identity.get().fleet().equals(trusted.fleet())) {
+      return new PeerCheck.Refused(
+          "CERTIFICATE_WRONG_NAME",
+          "certificate names "
+              + identity.map(NodeIdentity::uri).orElse("nobody")
+              + " (expected: a member of fleet "
+              + trusted.fleet()
+              + ")");
+    }
+    if (revocations.isRevoked(identity.get(), Fingerprints.serial(leaf))) {
+      return new PeerCheck.Refused(
+          "CERTIFICATE_REVOKED", "certificate of " + identity.get() + " is revoked");
+    }
+    return new PeerCheck.Trusted(identity.get(), leaf);
+  }
+
+  private static Optional<PeerCheck> checkDates(X509Certificate certificate, Instant now) {
+    if (now.isAfter(certificate.getNotAfter().toInstant())) {
+      return Optional.of(
+          new PeerCheck.Refused(
+              "CERTIFICATE_EXPIRED",
+              "certificate expired at "
+                  + certificate.getNotAfter().toInstant()
+                  + ", it is "
+                  + now));
+    }
+    if (now.plus(CLOCK_TOLERANCE).isBefore(certificate.getNotBefore().toInstant())) {
+      return Optional.of(
+          new PeerCheck.Refused(
+              "CERTIFICATE_NOT_YET_VALID",
+              "certificate is valid from "
+                  + certificate.getNotBefore().toInstant()
+                  + ", it is "
+                  + now));
+    }
+    return Optional.empty();
+  }
+
+  /** The one fleet name in a certificate; empty when there is none or more than one. */
+  public static Optional<NodeIdentity> identityOf(X509Certificate leaf) {
+    try {
+      Collection<List<?>> names = leaf.getSubjectAlternativeNames();
+      if (names == null) {
+        return Optional.empty();
+      }
+      List<NodeIdentity> identities =
+          names.stream()
+              .filter(name -> name.get(0) instanceof Integer type && type == 6)
+              .map(name -> NodeIdentity.parse(String.valueOf(name.get(1))))
+              .flatMap(Optional::stream)
+              .toList();
+      return identities.size() == 1 ? Optional.of(identities.getFirst()) : Optional.empty();
+    } catch (CertificateParsingException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static boolean hasPurpose(X509Certificate certificate, String oid) {
+    try {
+      List<String> purposes = certificate.getExtendedKeyUsage();
+      return purposes != null && purposes.contains(oid);
+    } catch (CertificateParsingException e) {
+      return false;
+    }
+  }
+
+  private static boolean isSignedBy(X509Certificate certificate, X509Certificate issuer) {
+    if (!certificate.getIssuerX500Principal().equals(issuer.getSubjectX500Principal())) {
+      return false;
+    }
+    try {
+      certificate.verify(issuer.getPublicKey());
+      return true;
+    } catch (GeneralSecurityException e) {
+      return false;
+    }
+  }
+}
