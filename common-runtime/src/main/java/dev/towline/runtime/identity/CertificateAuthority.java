@@ -160,7 +160,9 @@ public final class CertificateAuthority {
             random);
     if (builderEnd(validity).after(certificate.getNotAfter())) {
       throw new IllegalStateException(
-          "issuing CA ends " + certificate.getNotAfter() + ", before the certificate it shall sign");
+          "issuing CA ends "
+              + certificate.getNotAfter()
+              + ", before the certificate it shall sign");
     }
     try {
       builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
@@ -218,9 +220,7 @@ public final class CertificateAuthority {
   private static X509Certificate sign(X509v3CertificateBuilder builder, PrivateKey key) {
     try {
       return Certificates.parse(
-          builder
-              .build(new JcaContentSignerBuilder("SHA256withECDSA").build(key))
-              .getEncoded());
+          builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key)).getEncoded());
     } catch (OperatorCreationException | IOException e) {
       throw new IllegalStateException("certificate can't be signed", e);
     }

@@ -39,8 +39,7 @@ public final class Certificates {
   /**
    * @throws IllegalArgumentException when one of them is no X.509 certificate
    */
-  public static List<X509Certificate> fromProto(
-      Collection<com.google.protobuf.ByteString> ders) {
+  public static List<X509Certificate> fromProto(Collection<com.google.protobuf.ByteString> ders) {
     return parseAll(ders.stream().map(com.google.protobuf.ByteString::toByteArray).toList());
   }
 

@@ -39,8 +39,7 @@ public final class IdentityStore {
   /** Returns when it is on the disk. */
   public void save(IssuedIdentity identity, List<X509Certificate> roots) throws IOException {
     saveRoots(roots);
-    DurableFiles.replace(
-        identityFile(), Pems.encodeKeyAndChain(identity.key(), identity.chain()));
+    DurableFiles.replace(identityFile(), Pems.encodeKeyAndChain(identity.key(), identity.chain()));
   }
 
   public void saveRoots(List<X509Certificate> roots) throws IOException {

@@ -17,8 +17,8 @@ import org.bouncycastle.crypto.signers.Ed25519Signer;
 
 /**
  * Signatures and keyed hashes over a context and data. The context (for instance {@code "towline
- * result v1"}) and a zero byte come first, so that a signature made for one purpose is worth nothing
- * for another.
+ * result v1"}) and a zero byte come first, so that a signature made for one purpose is worth
+ * nothing for another.
  */
 public final class Signatures {
   private Signatures() {}
