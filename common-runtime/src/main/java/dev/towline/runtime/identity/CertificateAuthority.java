@@ -158,7 +158,7 @@ public final class CertificateAuthority {
             validity,
             clock.instant(),
             random);
-    if (builderEnd(validity).after(certificate.getNotAfter())) {
+    if (clock.instant().plus(validity).isAfter(certificate.getNotAfter().toInstant())) {
       throw new IllegalStateException(
           "issuing CA ends "
               + certificate.getNotAfter()
@@ -174,10 +174,6 @@ public final class CertificateAuthority {
       throw new IllegalStateException("certificate extension can't be encoded", e);
     }
     return sign(builder, key);
-  }
-
-  private Date builderEnd(Duration validity) {
-    return Date.from(clock.instant().plus(validity));
   }
 
   private static GeneralNames alternativeNames(NodeIdentity identity, List<String> hostNames) {
