@@ -1,0 +1,23 @@
+package dev.towline.relay.tunnel;
+
+import dev.towline.proto.v1.RelayServiceGrpc;
+import io.grpc.MethodDescriptor;
+
+/** {@code RelayService.Carry} with frames in place of the generated messages. */
+public final class CarryMethod {
+  public static final MethodDescriptor<Frame, Frame> DESCRIPTOR =
+      RelayServiceGrpc.getCarryMethod().toBuilder(
+              FrameMarshaller.INSTANCE, FrameMarshaller.INSTANCE)
+          .build();
+
+  /**
+   * How many bytes may wait in the transport before a stream counts as not ready. The default of 32
+   * KiB would stop after each chunk.
+   */
+  public static final int READY_THRESHOLD = 512 * 1024;
+
+  /** HTTP/2 window of a stream and, in this library, of its connection too. */
+  public static final int FLOW_CONTROL_WINDOW = 4 * 1024 * 1024;
+
+  private CarryMethod() {}
+}

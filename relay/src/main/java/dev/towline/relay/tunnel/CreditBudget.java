@@ -1,0 +1,30 @@
+package dev.towline.relay.tunnel;
+
+/**
+ * What all tunnels of a process together may hold beyond their first credit. Not thread-safe:
+ * belongs to the loop of its tunnels.
+ */
+public final class CreditBudget {
+  private final long limit;
+  private long used;
+
+  public CreditBudget(long limit) {
+    this.limit = limit;
+  }
+
+  boolean tryTake(int bytes) {
+    if (used + bytes > limit) {
+      return false;
+    }
+    used += bytes;
+    return true;
+  }
+
+  void giveBack(int bytes) {
+    used -= bytes;
+  }
+
+  public long used() {
+    return used;
+  }
+}
