@@ -1,0 +1,72 @@
+package dev.towline.cli;
+
+import dev.towline.cli.error.Errors;
+import dev.towline.cli.output.OutputOptions;
+import dev.towline.cli.output.Times;
+import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.InstallCommand;
+import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.identity.DurableFiles;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** Shows a command that was just created; its secret is never shown again. */
+final class CreatedCommands {
+  private CreatedCommands() {}
+
+  static void print(
+      CliContext context,
+      CreatedInstallCommand created,
+      String what,
+      @Nullable Path enrollmentFile,
+      OutputOptions output) {
+    if (enrollmentFile != null) {
+      write(enrollmentFile, created.getEnrollmentFile());
+    }
+    for (String warning : created.getWarningsList()) {
+      context.err().println("warning: " + warning);
+    }
+    if (!output.isTable()) {
+      output.print(created, context.out());
+      return;
+    }
+    PrintStream out = context.out();
+    InstallCommand command = created.getCommand();
+    out.println(
+        "Install command "
+            + command.getId()
+            + " for "
+            + what
+            + (command.getGroup().isEmpty() ? "" : " of group " + command.getGroup())
+            + ", ends "
+            + Times.until(command.getExpiresMs(), context.clock().instant())
+            + (command.getMaxUses() == 0 ? "" : ", for " + command.getMaxUses() + " uses")
+            + ".");
+    out.println("Paste one line into a root shell on the host. It holds a secret, shown only now.");
+    out.println();
+    out.println("With curl:");
+    out.println(created.getCurlLine());
+    out.println();
+    out.println("With wget:");
+    out.println(created.getWgetLine());
+    if (enrollmentFile != null) {
+      out.println();
+      out.println("Enrollment file: " + enrollmentFile);
+    }
+  }
+
+  private static void write(Path file, String content) {
+    try {
+      DurableFiles.replace(file, content.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new TowlineException(
+          Errors.FILE_FAILED,
+          "failed to write the enrollment file " + file + ": " + e,
+          "give another path; the created command stays valid until it is revoked",
+          e);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package dev.towline.cli.login;
+
+import dev.towline.proto.v1.ActionServiceGrpc;
+import dev.towline.proto.v1.AuthServiceGrpc;
+import dev.towline.proto.v1.EventServiceGrpc;
+import dev.towline.proto.v1.HostServiceGrpc;
+import dev.towline.proto.v1.InstallCommandServiceGrpc;
+import dev.towline.proto.v1.ProxyClusterServiceGrpc;
+import dev.towline.proto.v1.RelayAdminServiceGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.stub.AbstractStub;
+import java.util.concurrent.TimeUnit;
+
+/** The admin services of one manager over one channel. */
+public final class AdminClient implements AutoCloseable {
+  private static final long CALL_SECONDS = 30;
+
+  private final String url;
+  private final ManagedChannel channel;
+
+  public AdminClient(String url, ManagedChannel channel) {
+    this.url = url;
+    this.channel = channel;
+  }
+
+  public String url() {
+    return url;
+  }
+
+  public AuthServiceGrpc.AuthServiceBlockingStub auth() {
+    return limited(AuthServiceGrpc.newBlockingStub(channel));
+  }
+
+  public HostServiceGrpc.HostServiceBlockingStub hosts() {
+    return limited(HostServiceGrpc.newBlockingStub(channel));
+  }
+
+  public ActionServiceGrpc.ActionServiceBlockingStub actions() {
+    return limited(ActionServiceGrpc.newBlockingStub(channel));
+  }
+
+  /** Without a time limit: a watch lasts as long as the action. */
+  public ActionServiceGrpc.ActionServiceBlockingStub actionWatches() {
+    return ActionServiceGrpc.newBlockingStub(channel);
+  }
+
+  public InstallCommandServiceGrpc.InstallCommandServiceBlockingStub installCommands() {
+    return limited(InstallCommandServiceGrpc.newBlockingStub(channel));
+  }
+
+  public ProxyClusterServiceGrpc.ProxyClusterServiceBlockingStub proxyClusters() {
+    return limited(ProxyClusterServiceGrpc.newBlockingStub(channel));
+  }
+
+  public RelayAdminServiceGrpc.RelayAdminServiceBlockingStub relays() {
+    return limited(RelayAdminServiceGrpc.newBlockingStub(channel));
+  }
+
+  public EventServiceGrpc.EventServiceBlockingStub events() {
+    return limited(EventServiceGrpc.newBlockingStub(channel));
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+  }
+
+  private static <S extends AbstractStub<S>> S limited(S stub) {
+    return stub.withDeadlineAfter(CALL_SECONDS, TimeUnit.SECONDS);
+  }
+}
