@@ -1,0 +1,16 @@
+package dev.towline.manager.actions;
+
+import dev.towline.proto.v1.RunAction;
+
+/**
+ * @param idempotencyKey empty when none
+ */
+public record StoredAction(
+    String id,
+    String selector,
+    boolean noOp,
+    RunAction run,
+    String createdBy,
+    long createdMs,
+    long expiresMs,
+    String idempotencyKey) {}

@@ -1,0 +1,22 @@
+package dev.towline.manager.nodes;
+
+import java.util.Locale;
+
+/** Whether a node is in session, as far as the manager knows. */
+public enum Presence {
+  /** Enrolled, never in session. */
+  NEW,
+  ONLINE,
+  OFFLINE,
+  /** Said goodbye. */
+  STOPPED;
+
+  /** As the store and selectors write it. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  public static Presence ofLabel(String label) {
+    return valueOf(label.toUpperCase(Locale.ROOT));
+  }
+}

@@ -1,0 +1,32 @@
+package dev.towline.manager.store;
+
+import dev.towline.manager.actions.ActionStore;
+import dev.towline.manager.directives.DirectiveStore;
+import dev.towline.manager.enrollment.TokenStore;
+import dev.towline.manager.events.EventStore;
+import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.nodes.NodeStore;
+import dev.towline.manager.proxies.ProxyClusterStore;
+import dev.towline.manager.relays.RelayStore;
+import dev.towline.manager.session.SessionStore;
+
+/** The stores within one transaction; not to be kept beyond it. */
+public interface Tx {
+  NodeStore nodes();
+
+  TokenStore tokens();
+
+  SessionStore sessions();
+
+  DirectiveStore directives();
+
+  ActionStore actions();
+
+  EventStore events();
+
+  ProxyClusterStore proxyClusters();
+
+  RelayStore relays();
+
+  FleetStateStore fleet();
+}

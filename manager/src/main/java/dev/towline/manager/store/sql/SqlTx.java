@@ -1,0 +1,67 @@
+package dev.towline.manager.store.sql;
+
+import dev.towline.manager.actions.ActionStore;
+import dev.towline.manager.directives.DirectiveStore;
+import dev.towline.manager.enrollment.TokenStore;
+import dev.towline.manager.events.EventStore;
+import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.nodes.NodeStore;
+import dev.towline.manager.proxies.ProxyClusterStore;
+import dev.towline.manager.relays.RelayStore;
+import dev.towline.manager.session.SessionStore;
+import dev.towline.manager.store.Tx;
+import org.jdbi.v3.core.Handle;
+
+/** The stores over one connection. */
+final class SqlTx implements Tx {
+  private final Handle handle;
+
+  SqlTx(Handle handle) {
+    this.handle = handle;
+  }
+
+  @Override
+  public NodeStore nodes() {
+    return new SqlNodeStore(handle);
+  }
+
+  @Override
+  public TokenStore tokens() {
+    return new SqlTokenStore(handle);
+  }
+
+  @Override
+  public SessionStore sessions() {
+    return new SqlSessionStore(handle);
+  }
+
+  @Override
+  public DirectiveStore directives() {
+    return new SqlDirectiveStore(handle);
+  }
+
+  @Override
+  public ActionStore actions() {
+    return new SqlActionStore(handle);
+  }
+
+  @Override
+  public EventStore events() {
+    return new SqlEventStore(handle);
+  }
+
+  @Override
+  public ProxyClusterStore proxyClusters() {
+    return new SqlProxyClusterStore(handle);
+  }
+
+  @Override
+  public RelayStore relays() {
+    return new SqlRelayStore(handle);
+  }
+
+  @Override
+  public FleetStateStore fleet() {
+    return new SqlFleetStateStore(handle);
+  }
+}

@@ -1,0 +1,59 @@
+package dev.towline.manager.store.sqlite;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.towline.manager.store.sql.Migrations;
+import dev.towline.manager.store.sql.SqlStore;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jdbi.v3.core.Jdbi;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteConfig.JournalMode;
+import org.sqlite.SQLiteConfig.SynchronousMode;
+import org.sqlite.SQLiteConfig.TransactionMode;
+import org.sqlite.SQLiteDataSource;
+
+/**
+ * Opens the embedded database: write-ahead log, every commit on disk, one writing connection and a
+ * few reading ones.
+ */
+public final class SqliteDatabase {
+  private static final int READERS = 4;
+  private static final int BUSY_TIMEOUT_MS = 10_000;
+
+  private SqliteDatabase() {}
+
+  public static SqlStore open(Path file) {
+    HikariDataSource writer = pool(file, "store-write", 1, false);
+    Migrations.run(writer, Map.of("bytes", "blob", "identity", "integer primary key"));
+    HikariDataSource readers = pool(file, "store-read", READERS, true);
+    return new SqlStore(
+            Jdbi.create(writer),
+            Jdbi.create(readers),
+            () -> {
+              readers.close();
+              writer.close();
+            })
+        .start();
+  }
+
+  private static HikariDataSource pool(Path file, String name, int size, boolean readOnly) {
+    SQLiteConfig sqlite = new SQLiteConfig();
+    sqlite.setJournalMode(JournalMode.WAL);
+    sqlite.setSynchronous(SynchronousMode.FULL);
+    sqlite.setTransactionMode(TransactionMode.IMMEDIATE);
+    sqlite.setBusyTimeout(BUSY_TIMEOUT_MS);
+    sqlite.enforceForeignKeys(true);
+    if (readOnly) {
+      sqlite.setPragma(SQLiteConfig.Pragma.TRANSACTION_MODE, TransactionMode.DEFERRED.name());
+    }
+    SQLiteDataSource source = new SQLiteDataSource(sqlite);
+    source.setUrl("jdbc:sqlite:" + file);
+    HikariConfig config = new HikariConfig();
+    config.setPoolName(name);
+    config.setDataSource(source);
+    config.setMaximumPoolSize(size);
+    config.setMinimumIdle(size);
+    return new HikariDataSource(config);
+  }
+}

@@ -1,0 +1,5 @@
+/** Opens the embedded database. */
+@NullMarked
+package dev.towline.manager.store.sqlite;
+
+import org.jspecify.annotations.NullMarked;
