@@ -7,7 +7,8 @@ import java.time.Duration;
  * @param selector of the hosts; empty is refused, {@code all} is every host
  * @param run ignored when it does nothing
  * @param takeUpWithin how long hosts that are offline may still take it up
- * @param idempotencyKey repeating a request with the same key gives the same action; empty when none
+ * @param idempotencyKey repeating a request with the same key gives the same action; empty when
+ *     none
  */
 public record NewAction(
     String selector,

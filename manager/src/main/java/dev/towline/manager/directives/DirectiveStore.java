@@ -8,7 +8,9 @@ import java.util.Optional;
 
 /** The queues of all targets. Part of a transaction. */
 public interface DirectiveStore {
-  /** Puts a directive at the end of its target's queue; the sequence comes from the target's row. */
+  /**
+   * Puts a directive at the end of its target's queue; the sequence comes from the target's row.
+   */
   QueuedDirective add(NewDirective directive);
 
   Optional<QueuedDirective> find(String id);

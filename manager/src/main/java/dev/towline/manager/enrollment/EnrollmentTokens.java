@@ -58,11 +58,10 @@ public final class EnrollmentTokens {
             0,
             0,
             "");
-    store.commit(
-        tx -> {
-          tx.tokens().create(token, secret);
-          return token;
-        });
+    store.commit(tx -> {
+      tx.tokens().create(token, secret);
+      return token;
+    });
     return new CreatedToken(token, secret);
   }
 
@@ -77,11 +76,10 @@ public final class EnrollmentTokens {
 
   /** Ends a token now; one that has ended already stays as it is. */
   public EnrollmentToken revoke(String id) {
-    return store.commit(
-        tx -> {
-          tx.tokens().revoke(id, clock.millis());
-          return tx.tokens().find(id).orElseThrow(() -> notFound(id));
-        });
+    return store.commit(tx -> {
+      tx.tokens().revoke(id, clock.millis());
+      return tx.tokens().find(id).orElseThrow(() -> notFound(id));
+    });
   }
 
   private static void check(NewToken wanted) {

@@ -25,19 +25,7 @@ public record NewToken(
   public static NewToken infrastructure(
       Role role, String name, String nodeId, String cluster, Duration lifetime, String createdBy) {
     return new NewToken(
-        role,
-        "linux",
-        name,
-        nodeId,
-        "",
-        "",
-        "",
-        List.of(),
-        cluster,
-        "",
-        false,
-        lifetime,
-        1,
+        role, "linux", name, nodeId, "", "", "", List.of(), cluster, "", false, lifetime, 1,
         createdBy);
   }
 }

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Which nodes are meant: all conditions hold. Written {@code group=web,state=online}; a word without
- * {@code =} is a name or an id; {@code all} and the empty text are every node.
+ * Which nodes are meant: all conditions hold. Written {@code group=web,state=online}; a word
+ * without {@code =} is a name or an id; {@code all} and the empty text are every node.
  */
 public record Selector(List<Condition> conditions) {
   public static final Selector ALL = new Selector(List.of());

@@ -1,8 +1,8 @@
 package dev.towline.manager.relays;
 
 /**
- * A relay as it was set up; what is known of the running program is in its node of the same id, once
- * it enrolled.
+ * A relay as it was set up; what is known of the running program is in its node of the same id,
+ * once it enrolled.
  *
  * @param dialAddress of a child: host:port that its parents dial; empty for a parent
  * @param downstreamAddress of a child: host that hosts below it use

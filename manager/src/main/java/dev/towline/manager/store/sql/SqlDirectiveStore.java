@@ -173,7 +173,8 @@ final class SqlDirectiveStore implements DirectiveStore {
               where state = 'queued' and expires_ms < :queued
                 or state = 'delivered' and expires_ms < :delivered
               limit :limit)
-            returning\s"""
+            returning\s\
+            """
                 + COLUMNS)
         .bind("queued", queuedBeforeMs)
         .bind("delivered", deliveredBeforeMs)

@@ -54,15 +54,14 @@ final class SqlEventStore implements EventStore {
     }
     return query
         .bind("limit", limit)
-        .map(
-            (row, _) ->
-                new EventRecord(
-                    row.getLong("id"),
-                    row.getLong("time_ms"),
-                    row.getString("code"),
-                    row.getString("subject"),
-                    row.getString("detail"),
-                    row.getString("reporter")))
+        .map((row, _) ->
+            new EventRecord(
+                row.getLong("id"),
+                row.getLong("time_ms"),
+                row.getString("code"),
+                row.getString("subject"),
+                row.getString("detail"),
+                row.getString("reporter")))
         .list();
   }
 }

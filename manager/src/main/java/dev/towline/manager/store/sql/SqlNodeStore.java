@@ -179,14 +179,14 @@ final class SqlNodeStore implements NodeStore {
   public List<RevokedNode> revoked() {
     return handle
         .createQuery(
-            "select id, role, revoked_ms, revoke_reason from nodes where revoked_ms > 0 order by id")
-        .map(
-            (row, _) ->
-                new RevokedNode(
-                    row.getString("id"),
-                    role(row),
-                    row.getLong("revoked_ms"),
-                    row.getString("revoke_reason")))
+            "select id, role, revoked_ms, revoke_reason from nodes where revoked_ms > 0 order by"
+                + " id")
+        .map((row, _) ->
+            new RevokedNode(
+                row.getString("id"),
+                role(row),
+                row.getLong("revoked_ms"),
+                row.getString("revoke_reason")))
         .list();
   }
 

@@ -105,8 +105,7 @@ final class SqlRelayStore implements RelayStore {
   }
 
   private static Pair pair(ResultSet row) throws SQLException {
-    return new Pair(
-        row.getString("parent"), row.getString("child"), row.getBytes("pairing_key"));
+    return new Pair(row.getString("parent"), row.getString("child"), row.getBytes("pairing_key"));
   }
 
   private static RelayRecord relay(ResultSet row) throws SQLException {

@@ -28,15 +28,14 @@ final class SqlSessionStore implements SessionStore {
             from nodes where id = :id
             """)
         .bind("id", node)
-        .map(
-            (row, _) ->
-                new NodeState(
-                    row.getLong("generation"),
-                    row.getLong("confirmed_generation"),
-                    row.getString("boot_id"),
-                    row.getLong("epoch"),
-                    row.getLong("last_accepted"),
-                    row.getLong("last_delivered")))
+        .map((row, _) ->
+            new NodeState(
+                row.getLong("generation"),
+                row.getLong("confirmed_generation"),
+                row.getString("boot_id"),
+                row.getLong("epoch"),
+                row.getLong("last_accepted"),
+                row.getLong("last_delivered")))
         .findOne();
   }
 
@@ -128,8 +127,7 @@ final class SqlSessionStore implements SessionStore {
   @Override
   public void path(String node, long generation, Path path) {
     handle
-        .createUpdate(
-            "update nodes set path = :path where id = :id and generation = :generation")
+        .createUpdate("update nodes set path = :path where id = :id and generation = :generation")
         .bind("path", path.toByteArray())
         .bind("id", node)
         .bind("generation", generation)

@@ -23,9 +23,10 @@ import org.slf4j.LoggerFactory;
  * <p>Lifecycle: {@link #start} begins writing; {@link #close} commits what is queued, then closes
  * what it was opened with.
  *
- * <p>Threading: one writer thread takes whatever is queued, up to {@value #LARGEST_GROUP} works, and
- * commits it as one transaction (group commit): the more wait for the disk, the less each waits.
- * Futures complete on the writer thread, so what follows must use the {@code …Async} methods.
+ * <p>Threading: one writer thread takes whatever is queued, up to {@value #LARGEST_GROUP} works,
+ * and commits it as one transaction (group commit): the more wait for the disk, the less each
+ * waits. Futures complete on the writer thread, so what follows must use the {@code …Async}
+ * methods.
  *
  * <p>Failure: when a work of a group throws, the group is rolled back and each work is run in a
  * transaction of its own, so that only the bad one fails.
@@ -125,11 +126,10 @@ public final class SqlStore implements Store {
 
   private void commitGroup(List<Work<?>> group) {
     try {
-      inTransaction(
-          handle -> {
-            SqlTx tx = new SqlTx(handle);
-            group.forEach(work -> work.run(tx));
-          });
+      inTransaction(handle -> {
+        SqlTx tx = new SqlTx(handle);
+        group.forEach(work -> work.run(tx));
+      });
     } catch (RuntimeException e) {
       if (group.size() == 1) {
         group.getFirst().fail(e);

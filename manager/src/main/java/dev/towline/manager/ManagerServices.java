@@ -1,0 +1,26 @@
+package dev.towline.manager;
+
+import dev.towline.manager.actions.Actions;
+import dev.towline.manager.enrollment.EnrollmentTokens;
+import dev.towline.manager.events.Events;
+import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.proxies.ProxyClusters;
+import dev.towline.manager.relays.Relays;
+import dev.towline.manager.store.Store;
+import java.security.SecureRandom;
+import java.time.Clock;
+
+/** What the faces of a manager (admin API, console, public server) stand on. */
+public record ManagerServices(
+    ManagerConfig config,
+    Clock clock,
+    SecureRandom random,
+    Store store,
+    Fleet fleet,
+    Hosts hosts,
+    EnrollmentTokens tokens,
+    Actions actions,
+    ProxyClusters proxyClusters,
+    Relays relays,
+    Events events) {}

@@ -1,0 +1,54 @@
+package dev.towline.manager.directives;
+
+import dev.towline.manager.ids.Ids;
+import dev.towline.manager.store.Tx;
+import dev.towline.proto.v1.DirectiveContent;
+import dev.towline.proto.v1.DirectiveKind;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+
+/** Makes directives of contents. Safe for use by several threads. */
+public final class Directives {
+  private final InstantSource clock;
+  private final SecureRandom random;
+  private final Delivery delivery;
+
+  public Directives(InstantSource clock, SecureRandom random, Delivery delivery) {
+    this.clock = clock;
+    this.random = random;
+    this.delivery = delivery;
+  }
+
+  /** Puts a directive into its target's queue; after the commit {@link #committed} is due. */
+  public QueuedDirective enqueue(
+      Tx tx, String target, DirectiveContent content, Duration lifetime, String action) {
+    long now = clock.millis();
+    return tx.directives()
+        .add(
+            new NewDirective(
+                Ids.newUuid(random),
+                target,
+                kind(content),
+                content.toByteString(),
+                now,
+                now + lifetime.toMillis(),
+                action,
+                delivery.isLive(target) ? DirectiveState.DELIVERED : DirectiveState.QUEUED));
+  }
+
+  public void committed(java.util.Collection<QueuedDirective> directives) {
+    delivery.queued(directives);
+  }
+
+  private static DirectiveKind kind(DirectiveContent content) {
+    return switch (content.getContentCase()) {
+      case NO_OP -> DirectiveKind.DIRECTIVE_KIND_NO_OP;
+      case RUN_ACTION -> DirectiveKind.DIRECTIVE_KIND_RUN_ACTION;
+      case CANCEL_ACTION -> DirectiveKind.DIRECTIVE_KIND_CANCEL_ACTION;
+      case SKIP -> DirectiveKind.DIRECTIVE_KIND_SKIP;
+      case SET_RELAY_CHILDREN -> DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN;
+      case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
+    };
+  }
+}

@@ -1,0 +1,5 @@
+/** New names. */
+@NullMarked
+package dev.towline.manager.ids;
+
+import org.jspecify.annotations.NullMarked;
