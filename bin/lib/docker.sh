@@ -13,7 +13,7 @@ readonly DOCKERD_WAIT_SECONDS=60
 # ensure_docker: returns when `docker info` answers; installs and starts an engine where that is possible.
 ensure_docker() {
   docker_answers && return 0
-  locked docker start_docker
+  locked docker start_docker || exit 1
 }
 
 docker_answers() { have docker && timeout 10 docker info >/dev/null 2>&1; }
