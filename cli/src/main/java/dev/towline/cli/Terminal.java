@@ -1,6 +1,7 @@
 package dev.towline.cli;
 
 import java.io.Console;
+import java.util.Objects;
 import java.util.Optional;
 
 /** The operator at the keyboard, if there is one. */
@@ -14,7 +15,7 @@ public interface Terminal {
   Optional<String> askSecret(String question);
 
   static Terminal ofProcess() {
-    Console console = System.console();
+    Console console = Objects.requireNonNull(System.console());
     if (!console.isTerminal()) {
       return none();
     }

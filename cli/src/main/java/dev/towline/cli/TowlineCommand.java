@@ -1,5 +1,7 @@
 package dev.towline.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.runtime.error.TowlineException;
@@ -56,16 +58,15 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new LogoutCommand(context))
         .addSubcommand(new PasswordCommand(context))
         .addSubcommand(new HostsCommand(context))
-        .addSubcommand(new RunCommand(context))
+        .addSubcommand(new CommandLine(new RunCommand(context)).setStopAtPositional(true))
         .addSubcommand(new ActionsCommand(context))
         .addSubcommand(new InstallCommandCommand(context))
         .addSubcommand(new ProxiesCommand(context))
         .addSubcommand(new RelaysCommand(context))
         .addSubcommand(new EventsCommand(context))
         .addSubcommand(new CompletionCommand(context));
-    line.getSubcommands().get("run").setStopAtPositional(true);
-    line.setOut(new PrintWriter(context.out(), true));
-    line.setErr(new PrintWriter(context.err(), true));
+    line.setOut(new PrintWriter(context.out(), true, UTF_8));
+    line.setErr(new PrintWriter(context.err(), true, UTF_8));
     line.setParameterExceptionHandler(usageErrors());
     line.setExecutionExceptionHandler((e, _, _) -> {
       TowlineException known = known(e, context);
