@@ -1,0 +1,325 @@
+package dev.towline.it.fleet;
+
+import dev.towline.cli.login.AdminClient;
+import dev.towline.proto.v1.Host;
+import dev.towline.proto.v1.HostState;
+import dev.towline.proto.v1.ListHostsRequest;
+import dev.towline.testing.Await;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * Starts the programs of a fleet from the build and knows how to reach them. Closing it stops every
+ * process; the work directory is the caller's.
+ *
+ * <p>Threading: one owner.
+ */
+public final class ProcessFleet implements AutoCloseable {
+  private static final Duration START_BOUND = Duration.ofSeconds(60);
+  private static final String PROXY_CLUSTER = "cluster-1";
+
+  private final Path repository;
+  private final Path directory;
+  private final LoopbackAddresses addresses;
+  private final Map<String, String> environment = new HashMap<>();
+  private final List<Program> programs = new ArrayList<>();
+  private final Map<Way, String> agentCommands = new HashMap<>();
+  private final List<String> managerOptions;
+
+  /** How an agent reaches the manager. */
+  public enum Way {
+    DIRECT,
+    PROXY,
+    RELAY
+  }
+
+  /**
+   * @param repository the root of the checkout, with {@code bin/} and what was built
+   * @param directory where data and logs go
+   */
+  public ProcessFleet(
+      Path repository, Path directory, LoopbackAddresses addresses, List<String> managerOptions) {
+    this.repository = repository.toAbsolutePath();
+    this.directory = directory.toAbsolutePath();
+    this.addresses = addresses;
+    this.managerOptions = List.copyOf(managerOptions);
+    environment.put("TOWLINE_CONFIG_DIR", this.directory.resolve("operator").toString());
+  }
+
+  public String managerHost() {
+    return addresses.host(1);
+  }
+
+  public String consoleUrl() {
+    return "https://" + managerHost() + ":8444";
+  }
+
+  public Path passwordFile() {
+    return directory.resolve("admin-password");
+  }
+
+  public Path directory() {
+    return directory;
+  }
+
+  /** Starts the manager and signs in as its administrator. */
+  public Program startManager() {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "serve",
+                "--data",
+                data("manager"),
+                "--listen",
+                managerHost(),
+                "--advertise",
+                managerHost(),
+                "--initial-password-file",
+                passwordFile().toString()));
+    arguments.addAll(managerOptions);
+    Program manager = program("manager", "towline-manager", arguments);
+    manager.start().awaitLine("towline-manager ready", START_BOUND);
+    String fingerprint = "";
+    for (String line : lines(manager)) {
+      if (line.contains("ingerprint")) {
+        fingerprint = line.replaceAll(".*\\b([0-9a-f]{64})\\b.*", "$1");
+      }
+    }
+    towline(
+        "login",
+        consoleUrl(),
+        "--user",
+        "admin",
+        "--password-file",
+        passwordFile().toString(),
+        "--ca-fingerprint",
+        fingerprint);
+    return manager;
+  }
+
+  /** Creates the cluster and its one proxy, and waits until it carries agents. */
+  public Program startProxy() {
+    towline(
+        "proxies", "create-cluster", PROXY_CLUSTER, "--address", addresses.host(2), "--port", "443");
+    Path enrollment = directory.resolve("proxy-enrollment.json");
+    towline("proxies", "command", PROXY_CLUSTER, "--enrollment-file", enrollment.toString());
+    Program proxy =
+        program(
+            "proxy",
+            "towline-proxy",
+            List.of(
+                "run",
+                "--data",
+                data("proxy"),
+                "--enrollment",
+                enrollment.toString(),
+                "--listen",
+                addresses.host(2),
+                "--port",
+                "443",
+                "--http-port",
+                "8080"));
+    proxy.start().awaitLine("towline-proxy online", START_BOUND);
+    return proxy;
+  }
+
+  /** Parent and child relay; the child never dials. */
+  public record RelayPair(Program parent, Program child) {}
+
+  public RelayPair startRelayPair() {
+    Path parentEnrollment = directory.resolve("parent-enrollment.json");
+    towline(
+        "relays", "parent-command", "parent-1", "--enrollment-file", parentEnrollment.toString());
+    Program parent =
+        program(
+            "parent-relay",
+            "towline-relay",
+            List.of("run", "--data", data("parent"), "--enrollment", parentEnrollment.toString()));
+    parent.start().awaitLine("towline-relay ready", START_BOUND);
+    Path childEnrollment = directory.resolve("child-enrollment.json");
+    towline(
+        "relays",
+        "pair",
+        "--parent",
+        "parent-1",
+        "--child",
+        "child-1",
+        "--dial",
+        addresses.host(3) + ":52311",
+        "--downstream",
+        addresses.host(3),
+        "--enrollment-file",
+        childEnrollment.toString());
+    Program child =
+        program(
+            "child-relay",
+            "towline-relay",
+            List.of("run", "--data", data("child"), "--enrollment", childEnrollment.toString()));
+    child.start().awaitLine("towline-relay online", START_BOUND);
+    return new RelayPair(parent, child);
+  }
+
+  /** Starts an agent of its own machine id and boot id; does not wait for it. */
+  public Program startAgent(String name, Way way) {
+    Program agent = agent(name, way);
+    agent.start();
+    return agent;
+  }
+
+  private Program agent(String name, Way way) {
+    Path enrollment = directory.resolve(name + "-enrollment.json");
+    try {
+      Files.writeString(
+          enrollment, agentCommands.computeIfAbsent(way, this::createAgentEnrollment));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return program(
+        name,
+        "towline-agent",
+        List.of(
+            "run", "--data", data(name), "--name", name, "--enrollment", enrollment.toString()),
+        Map.of("TOWLINE_MACHINE_ID", name));
+  }
+
+  private String createAgentEnrollment(Way way) {
+    Path file = directory.resolve("agent-" + way + ".json");
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "install-command", "create", "--os", "linux", "--group", "demo", "--expires", "24h"));
+    switch (way) {
+      case DIRECT -> {}
+      case PROXY -> arguments.addAll(List.of("--proxy-cluster", PROXY_CLUSTER));
+      case RELAY -> arguments.addAll(List.of("--relay", "child-1"));
+    }
+    arguments.addAll(List.of("--enrollment-file", file.toString()));
+    towline(arguments.toArray(String[]::new));
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Waits until so many hosts are online; the table of hosts otherwise says which are not. */
+  public List<Host> awaitOnline(AdminClient admin, int count, Duration bound) {
+    return Await.value(
+        count + " hosts to be online",
+        bound,
+        () -> {
+          List<Host> hosts = hosts(admin);
+          long online =
+              hosts.stream().filter(h -> h.getState() == HostState.HOST_STATE_ONLINE).count();
+          return online >= count ? java.util.Optional.of(hosts) : java.util.Optional.empty();
+        });
+  }
+
+  public List<Host> hosts(AdminClient admin) {
+    return admin
+        .hosts()
+        .listHosts(ListHostsRequest.newBuilder().setPageSize(1000).build())
+        .getHostsList();
+  }
+
+  /** The admin API with the operator's login. */
+  public AdminClient admin() {
+    return OperatorLogin.open(directory.resolve("operator"), Clock.systemUTC());
+  }
+
+  /**
+   * Runs the operator's command line to its end and returns what it printed.
+   *
+   * @throws IllegalStateException with all it said when it fails
+   */
+  public String towline(String... arguments) {
+    List<String> command = new ArrayList<>(List.of(bin("towline")));
+    Collections.addAll(command, arguments);
+    try {
+      ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+      builder.environment().putAll(environment);
+      Process process = builder.start();
+      process.getOutputStream().close();
+      String output = new String(process.getInputStream().readAllBytes());
+      if (!process.waitFor(60, TimeUnit.SECONDS) || process.exitValue() != 0) {
+        process.destroyForcibly();
+        throw new IllegalStateException(
+            "towline " + String.join(" ", arguments) + " failed:\n" + output);
+      }
+      return output;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+
+  public List<Program> programs() {
+    return List.copyOf(programs);
+  }
+
+  private Program program(String name, String executable, List<String> arguments) {
+    return program(name, executable, arguments, Map.of());
+  }
+
+  private Program program(
+      String name, String executable, List<String> arguments, Map<String, String> extra) {
+    List<String> command = new ArrayList<>(List.of(bin(executable)));
+    command.addAll(arguments);
+    Map<String, String> all = new HashMap<>(environment);
+    all.putAll(extra);
+    Program program =
+        new Program(name, command, all, directory.resolve("logs").resolve(name + ".log"));
+    programs.add(program);
+    return program;
+  }
+
+  private String bin(String name) {
+    return repository.resolve("bin").resolve(name).toString();
+  }
+
+  private String data(String name) {
+    return directory.resolve("data").resolve(name).toString();
+  }
+
+  private static List<String> lines(Program program) {
+    try {
+      return program.outputSinceStart().lines().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Stops everything, agents first, so that they say goodbye. */
+  @Override
+  public void close() {
+    List<Program> reversed = programs.reversed();
+    reversed.stream().filter(p -> !p.name().equals("manager")).forEach(Program::beginStop);
+    reversed.forEach(Program::stop);
+  }
+
+  /** Removes a directory and what is in it. */
+  public static void deleteTree(Path directory) throws IOException {
+    if (!Files.exists(directory)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}
