@@ -1,4 +1,4 @@
-/** Load generator, JMH and comparisons with peers. */
+/** Figures by command: {@code bin/bench NAME} runs one class of this package. */
 @NullMarked
 package dev.towline.bench;
 

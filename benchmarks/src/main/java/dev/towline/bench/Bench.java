@@ -1,0 +1,34 @@
+package dev.towline.bench;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** {@code bin/bench NAME}. */
+public final class Bench {
+  private static final Map<String, Benchmark> BENCHMARKS =
+      new TreeMap<>(Map.of("main-job", new MainJob()));
+
+  /** One named set of figures. */
+  interface Benchmark {
+    String about();
+
+    void run(Path repository, Report report) throws Exception;
+  }
+
+  private Bench() {}
+
+  public static void main(String[] arguments) throws Exception {
+    Benchmark benchmark = arguments.length == 1 ? BENCHMARKS.get(arguments[0]) : null;
+    if (benchmark == null) {
+      System.err.println("usage: bin/bench NAME, where NAME is one of");
+      BENCHMARKS.forEach((name, known) -> System.err.println("  " + name + "  " + known.about()));
+      System.exit(2);
+      return;
+    }
+    Report report = new Report(System.out);
+    benchmark.run(Path.of(System.getProperty("towline.repository", ".")), report);
+    report.print();
+    System.exit(0);
+  }
+}
