@@ -47,8 +47,7 @@ final class InstallTime {
                           .setGroup("bench")
                           .setExpiresInMs(3_600_000)
                           .build());
-          String container =
-              docker("run", "-d", "--init", IMAGE, "sleep", "600").strip();
+          String container = docker("run", "-d", "--init", IMAGE, "sleep", "600").strip();
           containers.add(container);
           long from = System.nanoTime();
           paste(container, command.getCurlLine());
@@ -68,7 +67,9 @@ final class InstallTime {
 
   private static void paste(String container, String line) throws Exception {
     Process shell =
-        new ProcessBuilder("docker", "exec", "-i", container, "sh").redirectErrorStream(true).start();
+        new ProcessBuilder("docker", "exec", "-i", container, "sh")
+            .redirectErrorStream(true)
+            .start();
     try (OutputStream keyboard = shell.getOutputStream()) {
       keyboard.write((line + "\n").getBytes(StandardCharsets.UTF_8));
     }

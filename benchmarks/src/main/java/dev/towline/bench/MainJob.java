@@ -44,8 +44,7 @@ final class MainJob implements Bench.Benchmark {
     new InstallTime(repository).measure(report);
     Path directory = Files.createTempDirectory("towline-bench-");
     try (ProcessFleet fleet =
-        new ProcessFleet(
-            repository, directory, LoopbackAddresses.free(new Random()), List.of())) {
+        new ProcessFleet(repository, directory, LoopbackAddresses.free(new Random()), List.of())) {
       fleet.startManager();
       fleet.startProxy();
       fleet.startRelayPair();
@@ -102,7 +101,10 @@ final class MainJob implements Bench.Benchmark {
     repeat(admin, request, 20);
     report.add(
         Figure.atMost(
-            "mainjob.action.true.p99_ms", repeat(admin, request, ACTIONS).percentile(99), "ms", 100));
+            "mainjob.action.true.p99_ms",
+            repeat(admin, request, ACTIONS).percentile(99),
+            "ms",
+            100));
   }
 
   private static Samples repeat(AdminClient admin, RunActionRequest request, int times) {
@@ -146,10 +148,8 @@ final class MainJob implements Bench.Benchmark {
         () -> System.nanoTime() - from > IDLE.toNanos());
     double seconds = (System.nanoTime() - from) / 1e9;
     double used = agent.processorTime().minus(before).toMillis() / 1e3;
-    report.add(
-        Figure.atMost("mainjob.agent.rss_mib", agent.residentKib() / 1024.0, "MiB", 96));
-    report.add(
-        Figure.atMost("mainjob.agent.idle_cpu_percent", 100 * used / seconds, "%", 0.5));
+    report.add(Figure.atMost("mainjob.agent.rss_mib", agent.residentKib() / 1024.0, "MiB", 96));
+    report.add(Figure.atMost("mainjob.agent.idle_cpu_percent", 100 * used / seconds, "%", 0.5));
   }
 
   private static String name(ProcessFleet.Way way) {

@@ -86,9 +86,7 @@ public final class Demo {
           }
         });
     try (AdminClient admin = fleet.admin()) {
-      step(
-          "all of them online",
-          () -> fleet.awaitOnline(admin, AGENTS, Duration.ofSeconds(60)));
+      step("all of them online", () -> fleet.awaitOnline(admin, AGENTS, Duration.ofSeconds(60)));
       table(fleet.hosts(admin));
     }
     out.println();
@@ -130,10 +128,10 @@ public final class Demo {
                 + "]  "
                 + (ok ? output : target.getOutcome() + " " + target.getDetail()));
       }
-      long paths =
-          hosts.values().stream().map(host -> host.getPath().getKind()).distinct().count();
+      long paths = hosts.values().stream().map(host -> host.getPath().getKind()).distinct().count();
       if (good != AGENTS || paths != 3) {
-        out.println("FAILED: " + good + " of " + AGENTS + " hosts answered, over " + paths + " of 3 ways");
+        out.println(
+            "FAILED: " + good + " of " + AGENTS + " hosts answered, over " + paths + " of 3 ways");
         return 1;
       }
       out.println("OK: " + good + " hosts answered, over " + paths + " ways");
@@ -209,7 +207,8 @@ public final class Demo {
       text.append("--- ").append(program.name()).append(" said last:\n");
       try {
         List<String> lines = program.outputSinceStart().lines().toList();
-        lines.subList(Math.max(0, lines.size() - 6), lines.size())
+        lines
+            .subList(Math.max(0, lines.size() - 6), lines.size())
             .forEach(line -> text.append(line).append('\n'));
       } catch (IOException e) {
         text.append("(no log)\n");

@@ -20,7 +20,6 @@ public final class OperatorLogin {
     return new AdminClient(
         login.url(),
         new TlsAdminConnections(clock)
-            .open(
-                ManagerAddress.parse(login.url()), login.fleet(), login.roots(), login.token()));
+            .open(ManagerAddress.parse(login.url()), login.fleet(), login.roots(), login.token()));
   }
 }

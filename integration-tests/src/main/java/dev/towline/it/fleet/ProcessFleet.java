@@ -112,7 +112,13 @@ public final class ProcessFleet implements AutoCloseable {
   /** Creates the cluster and its one proxy, and waits until it carries agents. */
   public Program startProxy() {
     towline(
-        "proxies", "create-cluster", PROXY_CLUSTER, "--address", addresses.host(2), "--port", "443");
+        "proxies",
+        "create-cluster",
+        PROXY_CLUSTER,
+        "--address",
+        addresses.host(2),
+        "--port",
+        "443");
     Path enrollment = directory.resolve("proxy-enrollment.json");
     towline("proxies", "command", PROXY_CLUSTER, "--enrollment-file", enrollment.toString());
     Program proxy =
@@ -189,8 +195,7 @@ public final class ProcessFleet implements AutoCloseable {
     return program(
         name,
         "towline-agent",
-        List.of(
-            "run", "--data", data(name), "--name", name, "--enrollment", enrollment.toString()),
+        List.of("run", "--data", data(name), "--name", name, "--enrollment", enrollment.toString()),
         Map.of("TOWLINE_MACHINE_ID", name));
   }
 
@@ -199,7 +204,14 @@ public final class ProcessFleet implements AutoCloseable {
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "install-command", "create", "--os", "linux", "--group", "demo", "--expires", "24h"));
+                "install-command",
+                "create",
+                "--os",
+                "linux",
+                "--group",
+                "demo",
+                "--expires",
+                "24h"));
     switch (way) {
       case DIRECT -> {}
       case PROXY -> arguments.addAll(List.of("--proxy-cluster", PROXY_CLUSTER));

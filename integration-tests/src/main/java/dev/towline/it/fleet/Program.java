@@ -116,7 +116,8 @@ public final class Program implements AutoCloseable {
     process.destroy();
     if (!awaitEnd(process, STOP_BOUND)) {
       kill();
-      throw new IllegalStateException(name + " did not stop within " + STOP_BOUND.toSeconds() + " s");
+      throw new IllegalStateException(
+          name + " did not stop within " + STOP_BOUND.toSeconds() + " s");
     }
   }
 
