@@ -62,8 +62,6 @@ import org.jspecify.annotations.Nullable;
 public final class EnrollmentClient {
   private static final String RECOVERY_CONTEXT = "towline recover v1";
   private static final long ANSWER_SECONDS = 20;
-  private static final Predicate<NodeIdentity> ANSWERING =
-      peer -> peer.role() == Role.MANAGER || peer.role() == Role.PROXY;
 
   private final FleetChannels channels;
   private final InstantSource clock;
@@ -100,7 +98,7 @@ public final class EnrollmentClient {
         new Attempt(
             begin,
             nonce -> file.secret().proof(Fingerprints.sha256(request), nonce, root),
-            request,
+            ByteString.copyFrom(request),
             facts,
             issued -> {
               Optional<X509Certificate> pinned =
@@ -139,7 +137,9 @@ public final class EnrollmentClient {
                     .addAllExpiredChain(Certificates.toProto(expired.chain())))
             .build();
     NodeIdentity self = expired.identity();
-    SslContext tls = FleetTls.client(Optional::empty, verifier(self.fleet(), roots), ANSWERING);
+    SslContext tls =
+        FleetTls.client(
+            Optional::empty, verifier(self.fleet(), roots), EnrollmentClient::answersEnrollment);
     Attempt attempt =
         new Attempt(
             begin,
@@ -148,7 +148,7 @@ public final class EnrollmentClient {
                     expired.key(),
                     RECOVERY_CONTEXT,
                     concat(Fingerprints.sha256(request), nonce, root)),
-            request,
+            ByteString.copyFrom(request),
             facts,
             issued -> accept(issued, key, self.fleet(), roots, self::equals));
     return first(servers, tls, attempt, store);
@@ -218,7 +218,7 @@ public final class EnrollmentClient {
         EnrollmentRequest.newBuilder()
             .setProof(
                 EnrollmentProof.newBuilder()
-                    .setCertificateRequest(ByteString.copyFrom(attempt.request()))
+                    .setCertificateRequest(attempt.request())
                     .setProof(ByteString.copyFrom(attempt.prover().proof(nonce)))
                     .setFacts(attempt.facts()))
             .build(),
@@ -268,6 +268,10 @@ public final class EnrollmentClient {
     };
   }
 
+  private static boolean answersEnrollment(NodeIdentity peer) {
+    return peer.role() == Role.MANAGER || peer.role() == Role.PROXY;
+  }
+
   private PeerVerifier verifier(String fleet, List<X509Certificate> roots) {
     var anchors = new TrustAnchors(fleet, roots);
     return new PeerVerifier(() -> anchors, Revocations.NONE, clock);
@@ -295,5 +299,5 @@ public final class EnrollmentClient {
   }
 
   private record Attempt(
-      EnrollmentRequest begin, Prover prover, byte[] request, HostFacts facts, Judge judge) {}
+      EnrollmentRequest begin, Prover prover, ByteString request, HostFacts facts, Judge judge) {}
 }

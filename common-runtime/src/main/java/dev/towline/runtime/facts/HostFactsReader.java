@@ -89,8 +89,8 @@ public final class HostFactsReader {
   private static String unquoted(String value) {
     boolean quoted =
         value.length() >= 2
-            && (value.startsWith("\"") && value.endsWith("\"")
-                || value.startsWith("'") && value.endsWith("'"));
+            && (value.charAt(0) == '"' || value.charAt(0) == '\'')
+            && value.charAt(0) == value.charAt(value.length() - 1);
     return quoted ? value.substring(1, value.length() - 1) : value;
   }
 

@@ -51,6 +51,6 @@ public final class FleetChannels implements AutoCloseable {
 
   @Override
   public void close() {
-    eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 }
