@@ -17,6 +17,12 @@ public interface SessionStore {
   /** Begins a session: the node is online, the generation one higher. */
   long open(Opening opening);
 
+  /** Whether this is still the node's newest session. */
+  boolean isCurrent(String node, long generation);
+
+  /** The node was enrolled anew: what it said of its generation before does not count. */
+  void forgetGeneration(String node);
+
   /** The node showed that it knows its generation. */
   boolean confirm(String node, long generation);
 

@@ -47,7 +47,9 @@ final class SqlSessionStore implements SessionStore {
             update nodes set generation = generation + 1, presence = 'online', manager = :manager,
               boot_id = :boot, epoch = :epoch, last_accepted = :accepted,
               confirmed_generation = :confirmed, path = :path, tls_protocol = :protocol,
-              tls_cipher_suite = :suite, last_seen_ms = :now
+              tls_cipher_suite = :suite, last_seen_ms = :now,
+              directive_sequence = case when directive_sequence < :accepted then :accepted
+                else directive_sequence end
             where id = :id
             returning generation
             """)
@@ -63,6 +65,26 @@ final class SqlSessionStore implements SessionStore {
         .bind("id", opening.node())
         .mapTo(Long.class)
         .one();
+  }
+
+  @Override
+  public boolean isCurrent(String node, long generation) {
+    return handle
+        .createQuery("select 1 from nodes where id = :id and generation = :generation")
+        .bind("id", node)
+        .bind("generation", generation)
+        .mapTo(Integer.class)
+        .findOne()
+        .isPresent();
+  }
+
+  @Override
+  public void forgetGeneration(String node) {
+    handle
+        .createUpdate(
+            "update nodes set confirmed_generation = 0, quarantine = '' where id = :id")
+        .bind("id", node)
+        .execute();
   }
 
   @Override

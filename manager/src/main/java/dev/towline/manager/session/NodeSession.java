@@ -1,0 +1,560 @@
+package dev.towline.manager.session;
+
+import com.google.common.util.concurrent.MoreExecutors;
+import com.google.protobuf.ByteString;
+import dev.towline.manager.directives.QueuedDirective;
+import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Presence;
+import dev.towline.manager.session.SessionOpening.Outcome;
+import dev.towline.manager.store.Tx;
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.Heartbeat;
+import dev.towline.proto.v1.HeartbeatAck;
+import dev.towline.proto.v1.Hello;
+import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.RecordAck;
+import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.RetryAfter;
+import dev.towline.proto.v1.SecurityEvent;
+import dev.towline.proto.v1.SessionClosed;
+import dev.towline.proto.v1.TunnelReport;
+import dev.towline.proto.v1.Welcome;
+import dev.towline.runtime.identity.Certificates;
+import dev.towline.runtime.identity.PeerCheck;
+import dev.towline.runtime.identity.Role;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One live conversation with an agent, proxy or relay, whatever carries it.
+ *
+ * <p>Lifecycle: Hello, Welcome, then anything, until a goodbye, the loss of the transport, a newer
+ * session of the same node, a revocation, or silence.
+ *
+ * <p>Threading: every method may be called by any thread; what they do runs on the session's own
+ * serial executor, which owns all state and never waits for the store.
+ *
+ * <p>Failure: what a peer must not do ends the session with a named event; a failing store ends it
+ * too, and the peer comes again. Nothing is written for a session once a newer one has begun.
+ */
+public final class NodeSession {
+  private static final Logger log = LoggerFactory.getLogger(NodeSession.class);
+  private static final int NONCE_LENGTH = 32;
+  private static final int SILENT_INTERVALS = 4;
+
+  private enum Phase {
+    NEW,
+    OPENING,
+    LIVE,
+    /** Suspected clone: heard, given nothing. */
+    QUARANTINED,
+    ENDED
+  }
+
+  private final SessionPeer peer;
+  private final SessionLink link;
+  private final SessionServices services;
+  private final Executor serial;
+  private final SessionWrites writes;
+  private final AtomicBoolean gone = new AtomicBoolean();
+
+  private Phase phase = Phase.NEW;
+  private @Nullable Hello hello;
+  private @Nullable Node stored;
+  private @Nullable DirectiveFeed feed;
+  private @Nullable ResultIntake results;
+  private boolean confirmed;
+  private int owed;
+  private long lastHeardMs;
+  private @Nullable NodeSession overlapping;
+  private volatile long generation;
+  private volatile String bootId = "";
+
+  public NodeSession(SessionPeer peer, SessionLink link, SessionServices services) {
+    this.peer = peer;
+    this.link = link;
+    this.services = services;
+    this.serial = MoreExecutors.newSequentialExecutor(services.executor());
+    this.writes =
+        new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
+    this.lastHeardMs = services.clock().millis();
+  }
+
+  public SessionPeer peer() {
+    return peer;
+  }
+
+  public String node() {
+    return peer.identity().id();
+  }
+
+  long generation() {
+    return generation;
+  }
+
+  String bootId() {
+    return bootId;
+  }
+
+  /** A frame arrived; its sender is the authenticated peer. */
+  public void receive(AgentFrame frame) {
+    run(() -> handle(frame));
+  }
+
+  /** The transport is gone. */
+  public void disconnected(String detail) {
+    run(
+        () -> {
+          log.debug("session of {} lost: {}", node(), detail);
+          end(Presence.OFFLINE);
+        });
+  }
+
+  /** These were committed for this node. */
+  void deliver(Collection<QueuedDirective> directives) {
+    run(
+        () -> {
+          if (feed != null && phase == Phase.LIVE) {
+            feed.offer(directives);
+          }
+        });
+  }
+
+  /** Says why and ends. */
+  public void terminate(String code, String message, String remedy, Presence presence) {
+    run(() -> close(code, message, remedy, presence));
+  }
+
+  /** Pushes the current revocation list. */
+  void sendRevocations() {
+    run(
+        () -> {
+          if (phase == Phase.LIVE) {
+            link.send(
+                ManagerFrame.newBuilder()
+                    .setRevocations(services.revoked().signed(services.fleet()))
+                    .build());
+          }
+        });
+  }
+
+  /** Looks whether the peer is still trusted and still there. */
+  void check() {
+    run(
+        () -> {
+          if (phase != Phase.LIVE) {
+            return;
+          }
+          if (services.verifier().check(peer.chain())
+              instanceof PeerCheck.Refused(String code, String detail)) {
+            close(code, detail, "the node has to renew its certificate", Presence.OFFLINE);
+            return;
+          }
+          long silent = services.clock().millis() - lastHeardMs;
+          if (silent > SILENT_INTERVALS * services.heartbeatInterval().toMillis()) {
+            close(
+                "SESSION_SILENT",
+                "nothing was heard for " + silent / 1000 + " s",
+                "none: connect again",
+                Presence.OFFLINE);
+          }
+        });
+  }
+
+  private void run(Runnable task) {
+    try {
+      serial.execute(
+          () -> {
+            try {
+              task.run();
+            } catch (RuntimeException e) {
+              log.error("session of {} failed", peer.identity(), e);
+              close("INTERNAL", "the manager failed", "see the manager's log", Presence.OFFLINE);
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      log.debug("session of {} came to rest with the manager", peer.identity());
+    }
+  }
+
+  private void handle(AgentFrame frame) {
+    lastHeardMs = services.clock().millis();
+    switch (phase) {
+      case NEW -> {
+        if (frame.hasHello()) {
+          hello(frame.getHello());
+        } else {
+          beforeHello(frame);
+        }
+      }
+      case OPENING -> {
+        if (frame.hasGoodbye()) {
+          end(Presence.STOPPED);
+        } else {
+          close("WELCOME_MISSED", "a frame came before Welcome", "", Presence.OFFLINE);
+        }
+      }
+      case LIVE -> live(frame);
+      case QUARANTINED -> quarantined(frame);
+      case ENDED -> {}
+    }
+    if (writes.isBacklogged()) {
+      owed++;
+    } else {
+      link.proceed();
+    }
+  }
+
+  /** After each commit: frames that had to wait may come. */
+  private void flushed() {
+    if (!writes.isBacklogged()) {
+      for (; owed > 0; owed--) {
+        link.proceed();
+      }
+    }
+  }
+
+  private void beforeHello(AgentFrame frame) {
+    String code = frame.hasHeartbeat() ? "heartbeat.unauthenticated" : "session.tampered";
+    services
+        .events()
+        .record(code, node(), "frame " + frame.getFrameCase() + " came before Hello");
+    close("HELLO_EXPECTED", "the first frame was no Hello", "", Presence.OFFLINE);
+  }
+
+  private void hello(Hello said) {
+    if (said.getSessionNonce().size() != NONCE_LENGTH) {
+      close(
+          "HELLO_INVALID",
+          "session nonce of " + said.getSessionNonce().size() + " bytes (expected: 32)",
+          "",
+          Presence.OFFLINE);
+      return;
+    }
+    phase = Phase.OPENING;
+    hello = said;
+    bootId = said.getFacts().getBootId();
+    NodeSession other = services.registry().session(node()).orElse(null);
+    Optional<String> otherBoot = Optional.ofNullable(other).map(NodeSession::bootId);
+    SessionOpening opening =
+        new SessionOpening(
+            services.relays(), services.events(), services.fleet().manager().identity().id());
+    var _ =
+        services
+            .store()
+            .write(
+                tx ->
+                    opening.open(
+                        tx,
+                        peer,
+                        said,
+                        otherBoot,
+                        services.registry().path(peer),
+                        services.clock().millis()))
+            .whenComplete(
+                (outcome, failure) ->
+                    run(
+                        () -> {
+                          if (failure != null) {
+                            log.error("session of {} can't be opened", peer.identity(), failure);
+                            retry(1000, "the manager could not open the session");
+                          } else {
+                            opened(said, outcome, other);
+                          }
+                        }));
+  }
+
+  private void opened(Hello said, Outcome outcome, @Nullable NodeSession other) {
+    switch (outcome) {
+      case Outcome.Refused(String code, String message, String remedy) ->
+          close(code, message, remedy, Presence.OFFLINE);
+      case Outcome.Quarantined quarantined -> quarantine(quarantined, said, other);
+      case Outcome.Opened opened -> {
+        generation = opened.generation();
+        if (phase == Phase.ENDED) {
+          services
+              .store()
+              .write(
+                  tx ->
+                      tx.sessions()
+                          .end(
+                              node(),
+                              generation,
+                              Presence.OFFLINE,
+                              services.clock().millis()));
+          return;
+        }
+        begin(said, opened);
+      }
+    }
+  }
+
+  private void begin(Hello said, Outcome.Opened opened) {
+    stored = opened.node();
+    writes.begin(generation);
+    phase = Phase.LIVE;
+    Optional<NodeSession> displaced = services.registry().register(this, opened.node().name());
+    if (displaced.isPresent() && displaced.get() == this) {
+      supersededBy();
+      return;
+    }
+    displaced.ifPresent(older -> older.run(older::supersededBy));
+    if (peer.identity().role() == Role.RELAY) {
+      services.registry().forgetTunnels(node());
+    }
+    opened.interrupted().forEach(services.actions()::changed);
+    link.send(ManagerFrame.newBuilder().setWelcome(welcome(opened)).build());
+    log.info(
+        "session of {} ({}) opened: generation {}",
+        opened.node().name(),
+        peer.identity(),
+        generation);
+    if (said.getRevocationListNumber() < services.revoked().number()) {
+      link.send(
+          ManagerFrame.newBuilder()
+              .setRevocations(services.revoked().signed(services.fleet()))
+              .build());
+    }
+    results = new ResultIntake(peer, services, writes, link);
+    DirectiveFeed directives =
+        new DirectiveFeed(
+            peer.identity(),
+            said.getSessionNonce(),
+            generation,
+            opened.acceptedBefore(),
+            services,
+            writes,
+            link,
+            this::run);
+    feed = directives;
+    directives.begin(opened.waiting());
+  }
+
+  private Welcome welcome(Outcome.Opened opened) {
+    Welcome.Builder welcome =
+        Welcome.newBuilder()
+            .setGeneration(opened.generation())
+            .setManagerId(services.fleet().manager().identity().id())
+            .setHeartbeatIntervalMs(services.heartbeatInterval().toMillis())
+            .setReconnectCapMs(services.reconnectCap().toMillis())
+            .setManagerTimeMs(services.clock().millis())
+            .setLastAcceptedDirective(opened.acceptedBefore())
+            .addAllRoots(Certificates.toProto(services.fleet().roots()));
+    if (opened.rolledBack()) {
+      welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
+    }
+    return welcome.build();
+  }
+
+  /** A newer session of the same node is the live one now. */
+  private void supersededBy() {
+    close(
+        "SESSION_SUPERSEDED",
+        "a newer session of " + node() + " took its place",
+        "none, unless two programs use one identity",
+        Presence.OFFLINE);
+  }
+
+  private void quarantine(
+      Outcome.Quarantined quarantined, Hello said, @Nullable NodeSession other) {
+    if (phase == Phase.ENDED) {
+      return;
+    }
+    phase = Phase.QUARANTINED;
+    log.warn("session of {} is in quarantine: {}", peer.identity(), quarantined.reason());
+    link.send(
+        ManagerFrame.newBuilder()
+            .setWelcome(
+                Welcome.newBuilder()
+                    .setGeneration(said.getLastGeneration())
+                    .setManagerId(services.fleet().manager().identity().id())
+                    .setHeartbeatIntervalMs(services.heartbeatInterval().toMillis())
+                    .setReconnectCapMs(services.reconnectCap().toMillis())
+                    .setManagerTimeMs(services.clock().millis())
+                    .setLastAcceptedDirective(said.getLastAcceptedDirective()))
+            .build());
+    if (!quarantined.proven() && other != null) {
+      other.run(() -> other.overlappedBy(this, quarantined.reason()));
+    }
+  }
+
+  /** Another boot of this node is there: whichever of this session's signs comes first tells. */
+  private void overlappedBy(NodeSession newcomer, String reason) {
+    if (phase == Phase.ENDED) {
+      newcomer.run(() -> newcomer.retry(0, "the earlier session has ended"));
+      return;
+    }
+    overlapping = newcomer;
+    log.info("{} beside the session of {}", reason, peer.identity());
+  }
+
+  private void live(AgentFrame frame) {
+    if (overlapping != null) {
+      overlapping = null;
+      services
+          .events()
+          .record("clone.suspected", node(), "two boots of one host are in session at once");
+    }
+    if (!confirmed) {
+      confirmed = true;
+      writes.add(tx -> tx.sessions().confirm(node(), generation), () -> {});
+    }
+    services.registry().seen(node(), generation, lastHeardMs);
+    switch (frame.getFrameCase()) {
+      case HEARTBEAT -> heartbeat(frame.getHeartbeat());
+      case RECEIPT -> feed().receipt(frame.getReceipt());
+      case FETCH -> feed().fetch(frame.getFetch().getAfterSequence());
+      case OUTPUT ->
+          services
+              .actions()
+              .output(
+                  frame.getOutput().getDirectiveId(),
+                  node(),
+                  stored == null ? node() : stored.name(),
+                  frame.getOutput().getOffset(),
+                  frame.getOutput().getData());
+      case RESULT -> {
+        if (results != null) {
+          results.result(frame.getResult());
+        }
+      }
+      case RENEW -> renew(frame.getRenew().getCertificateRequest());
+      case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
+      case GOODBYE -> goodbye(frame.getGoodbye());
+      case TUNNEL -> tunnel(frame.getTunnel());
+      case LOG_BATCH -> log.debug("log batch of {} is not taken yet", node());
+      case HELLO -> close("HELLO_TWICE", "a second Hello in one session", "", Presence.OFFLINE);
+      case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
+    }
+  }
+
+  private DirectiveFeed feed() {
+    if (feed == null) {
+      throw new IllegalStateException("session is not live");
+    }
+    return feed;
+  }
+
+  private void quarantined(AgentFrame frame) {
+    switch (frame.getFrameCase()) {
+      case HEARTBEAT -> heartbeat(frame.getHeartbeat());
+      case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
+      case GOODBYE -> end(Presence.STOPPED);
+      default -> log.debug("{} of a session in quarantine is ignored", frame.getFrameCase());
+    }
+  }
+
+  private void heartbeat(Heartbeat heartbeat) {
+    if (heartbeat.getAckWanted()) {
+      link.send(
+          ManagerFrame.newBuilder()
+              .setHeartbeatAck(
+                  HeartbeatAck.newBuilder()
+                      .setNumber(heartbeat.getNumber())
+                      .setManagerTimeMs(services.clock().millis()))
+              .build());
+    }
+  }
+
+  private void renew(ByteString request) {
+    CertificateRenewal.run(
+        services,
+        peer,
+        request,
+        writes,
+        renewed -> link.send(ManagerFrame.newBuilder().setRenewed(renewed).build()));
+  }
+
+  private void securityEvent(SecurityEvent event) {
+    String code = event.getCode().matches("[a-z0-9._]{1,64}") ? event.getCode() : "event.invalid";
+    String reporter = peer.identity().uri();
+    log.warn("{} reports {}: {}", reporter, code, event.getDetail());
+    writes.add(
+        tx ->
+            tx.events()
+                .add(
+                    services.events().of(code, node(), event.getDetail(), reporter),
+                    node() + "/" + event.getId()),
+        () ->
+            link.send(
+                ManagerFrame.newBuilder()
+                    .setAck(
+                        RecordAck.newBuilder()
+                            .setRecordClass(RecordClass.RECORD_CLASS_SECURITY_EVENT)
+                            .setId(event.getId())
+                            .setBy(RecordAck.By.MANAGER))
+                    .build()));
+  }
+
+  private void tunnel(TunnelReport report) {
+    if (peer.identity().role() == Role.RELAY) {
+      services.registry().tunnel(node(), report);
+    }
+  }
+
+  private void goodbye(Goodbye goodbye) {
+    log.info("session of {} ended: {}", peer.identity(), goodbye.getReason());
+    end(
+        switch (goodbye.getReason()) {
+          case RECONNECT, REASON_UNSPECIFIED, UNRECOGNIZED -> Presence.OFFLINE;
+          case AGENT_STOP, HOST_SHUTDOWN, UNINSTALL -> Presence.STOPPED;
+        });
+  }
+
+  private void retry(long delayMs, String reason) {
+    if (phase != Phase.ENDED) {
+      link.send(
+          ManagerFrame.newBuilder()
+              .setRetryAfter(RetryAfter.newBuilder().setDelayMs(delayMs).setReason(reason))
+              .build());
+      end(Presence.OFFLINE);
+    }
+  }
+
+  private void close(String code, String message, String remedy, Presence presence) {
+    if (phase == Phase.ENDED) {
+      return;
+    }
+    log.info("session of {} closed: {}: {}", peer.identity(), code, message);
+    link.send(
+        ManagerFrame.newBuilder()
+            .setClosed(
+                SessionClosed.newBuilder()
+                    .setCode(code)
+                    .setMessage(message)
+                    .setRemedy(remedy))
+            .build());
+    end(presence);
+  }
+
+  private void end(Presence presence) {
+    if (!gone.compareAndSet(false, true)) {
+      return;
+    }
+    boolean wasLive = phase == Phase.LIVE;
+    phase = Phase.ENDED;
+    link.close();
+    services.registry().unregister(this);
+    if (overlapping != null) {
+      NodeSession newcomer = overlapping;
+      overlapping = null;
+      newcomer.run(() -> newcomer.retry(0, "the earlier session has ended"));
+    }
+    if (wasLive) {
+      writes.add(tx -> finish(tx, presence), () -> {});
+    }
+  }
+
+  private void finish(Tx tx, Presence presence) {
+    tx.sessions().path(node(), generation, services.registry().path(peer));
+    tx.sessions().end(node(), generation, presence, services.clock().millis());
+  }
+}

@@ -1,0 +1,32 @@
+package dev.towline.manager.session;
+
+import dev.towline.manager.actions.Actions;
+import dev.towline.manager.events.Events;
+import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.fleet.Revoked;
+import dev.towline.manager.relays.Relays;
+import dev.towline.manager.store.Store;
+import dev.towline.runtime.identity.PeerVerifier;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.concurrent.Executor;
+
+/**
+ * What sessions stand on.
+ *
+ * @param executor runs each session's work, one thread at a time
+ * @param reconnectCap told to receivers as the cap of their backoff
+ */
+public record SessionServices(
+    Store store,
+    Fleet fleet,
+    Revoked revoked,
+    PeerVerifier verifier,
+    Events events,
+    Actions actions,
+    Relays relays,
+    SessionRegistry registry,
+    InstantSource clock,
+    Executor executor,
+    Duration heartbeatInterval,
+    Duration reconnectCap) {}

@@ -1,0 +1,161 @@
+package dev.towline.manager.session;
+
+import dev.towline.manager.directives.QueuedDirective;
+import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Presence;
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.error.TowlineException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Opens sessions and looks after them.
+ *
+ * <p>Lifecycle: {@link #start} declares the sessions of an earlier run over and begins the regular
+ * work; {@link #close} ends all sessions.
+ *
+ * <p>Threading: safe for use by several threads. Failure: regular work that fails is logged and
+ * tried again at its next turn.
+ */
+public final class Sessions implements AutoCloseable {
+  public static final ErrorCode NODE_NOT_FOUND = ErrorCode.user("NODE_NOT_FOUND");
+
+  private static final Logger log = LoggerFactory.getLogger(Sessions.class);
+  private static final Duration SEEN_PERIOD = Duration.ofSeconds(1);
+  private static final Duration CHECK_PERIOD = Duration.ofSeconds(5);
+  private static final Duration DELIVERED_GRACE = Duration.ofMinutes(2);
+  private static final int EXPIRE_BATCH = 1000;
+
+  private final SessionServices services;
+  private final ScheduledExecutorService timer;
+
+  public Sessions(SessionServices services, ScheduledExecutorService timer) {
+    this.services = services;
+    this.timer = timer;
+  }
+
+  public Sessions start() {
+    String manager = services.fleet().manager().identity().id();
+    services.store().commit(tx -> tx.sessions().endAll(manager));
+    every(SEEN_PERIOD, this::writeSeen);
+    every(SEEN_PERIOD, this::expire);
+    every(CHECK_PERIOD, () -> services.registry().all().forEach(NodeSession::check));
+    return this;
+  }
+
+  /** A peer whose handshake held wants a session; its frames go to what this gives. */
+  public NodeSession open(SessionPeer peer, SessionLink link) {
+    return new NodeSession(peer, link, services);
+  }
+
+  public SessionRegistry registry() {
+    return services.registry();
+  }
+
+  public SessionServices services() {
+    return services;
+  }
+
+  /** Ends all trust in a node, cuts its session, and tells everybody else. */
+  public Node revoke(String id, String reason) {
+    Node node =
+        services
+            .store()
+            .commit(
+                tx -> {
+                  Node found =
+                      tx.nodes()
+                          .find(id)
+                          .orElseThrow(
+                              () ->
+                                  new TowlineException(
+                                      NODE_NOT_FOUND,
+                                      "node: " + id + " does not exist",
+                                      "use the id that a list shows"));
+                  services.revoked().revoke(tx, id, reason);
+                  return tx.nodes().find(found.id()).orElseThrow();
+                });
+    services.revoked().reload();
+    services
+        .registry()
+        .session(id)
+        .ifPresent(
+            session ->
+                session.terminate(
+                    "CERTIFICATE_REVOKED",
+                    "this node was revoked: " + reason,
+                    "run an install command on the host if it shall come back",
+                    Presence.OFFLINE));
+    services.registry().all().forEach(NodeSession::sendRevocations);
+    return node;
+  }
+
+  /** A suspected clone is what it says: the next session of this node is a normal one. */
+  public void release(String id) {
+    services
+        .store()
+        .commit(
+            tx -> {
+              tx.sessions().forgetGeneration(id);
+              return id;
+            });
+  }
+
+  @Override
+  public void close() {
+    for (NodeSession session : services.registry().all()) {
+      session.terminate(
+          "MANAGER_STOPPING", "the manager is being stopped", "connect again", Presence.OFFLINE);
+    }
+  }
+
+  private void writeSeen() {
+    List<SessionStore.Seen> seen = services.registry().takeSeen();
+    if (!seen.isEmpty()) {
+      services
+          .store()
+          .commit(
+              tx -> {
+                tx.sessions().seen(seen);
+                return seen.size();
+              });
+    }
+  }
+
+  private void expire() {
+    long now = services.clock().millis();
+    List<QueuedDirective> expired =
+        services
+            .store()
+            .commit(
+                tx ->
+                    tx.directives()
+                        .expire(now, now - DELIVERED_GRACE.toMillis(), EXPIRE_BATCH));
+    expired.forEach(directive -> services.actions().changed(directive.id()));
+  }
+
+  private void every(Duration period, Runnable work) {
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                work.run();
+              } catch (RuntimeException e) {
+                log.error("regular work of the sessions failed", e);
+              }
+            },
+            period.toMillis(),
+            period.toMillis(),
+            TimeUnit.MILLISECONDS);
+  }
+
+  /** For transports that are handed frames of nobody. */
+  static String kind(AgentFrame frame) {
+    return frame.getFrameCase().name();
+  }
+}
