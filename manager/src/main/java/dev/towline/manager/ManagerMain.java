@@ -12,7 +12,8 @@ import picocli.CommandLine.Spec;
     name = "towline-manager",
     description = "The control plane of a Towline fleet.",
     mixinStandardHelpOptions = true,
-    versionProvider = BuildInfo.class)
+    versionProvider = BuildInfo.class,
+    subcommands = ServeCommand.class)
 public final class ManagerMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 
@@ -24,6 +25,6 @@ public final class ManagerMain implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(command.commandLine(), "no command given");
+    throw new ParameterException(command.commandLine(), "no command given (expected: serve)");
   }
 }

@@ -7,6 +7,7 @@ import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
+import dev.towline.manager.session.Sessions;
 import dev.towline.manager.store.Store;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -23,4 +24,5 @@ public record ManagerServices(
     Actions actions,
     ProxyClusters proxyClusters,
     Relays relays,
-    Events events) {}
+    Events events,
+    Sessions sessions) {}

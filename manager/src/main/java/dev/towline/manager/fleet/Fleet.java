@@ -135,6 +135,11 @@ public final class Fleet {
     return manager;
   }
 
+  /** The CA that signs members now. */
+  public X509Certificate issuingCertificate() {
+    return issuing.certificate();
+  }
+
   /** What directives are signed with now. */
   public DirectiveSigner signer() {
     return signer;

@@ -3,7 +3,6 @@ package dev.towline.manager.session;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.Presence;
-import dev.towline.proto.v1.AgentFrame;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import java.time.Duration;
@@ -152,10 +151,5 @@ public final class Sessions implements AutoCloseable {
             period.toMillis(),
             period.toMillis(),
             TimeUnit.MILLISECONDS);
-  }
-
-  /** For transports that are handed frames of nobody. */
-  static String kind(AgentFrame frame) {
-    return frame.getFrameCase().name();
   }
 }

@@ -1,0 +1,63 @@
+package dev.towline.manager.uplink;
+
+import dev.towline.manager.events.Events;
+import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.session.Sessions;
+import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.sealed.SealedChannel;
+import dev.towline.runtime.tls.FleetTls;
+import io.grpc.netty.shaded.io.netty.buffer.ByteBufAllocator;
+import io.grpc.netty.shaded.io.netty.buffer.PooledByteBufAllocator;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+
+/** What all lanes share. Safe for use by several threads. */
+public final class Uplinks {
+  private final Fleet fleet;
+  private final PeerVerifier verifier;
+  private final Sessions sessions;
+  private final Events events;
+  private final Executor executor;
+  private final SslContext tls;
+  private final ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
+
+  public Uplinks(
+      Fleet fleet, PeerVerifier verifier, Sessions sessions, Events events, Executor executor) {
+    this.fleet = fleet;
+    this.verifier = verifier;
+    this.sessions = sessions;
+    this.events = events;
+    this.executor = executor;
+    this.tls =
+        FleetTls.innerServer(
+            () -> Optional.of(fleet.manager()),
+            verifier,
+            identity -> identity.role() == Role.AGENT);
+  }
+
+  UplinkLane newLane(String proxy, String source, UplinkLane.Port port) {
+    return new UplinkLane(proxy, source, this, port, sessions, events);
+  }
+
+  SealedChannel newChannel() {
+    return SealedChannel.server(
+        tls, verifier, identity -> identity.role() == Role.AGENT, allocator);
+  }
+
+  /** The chain of a leaf that was just checked. */
+  List<X509Certificate> chain(X509Certificate leaf) {
+    return List.of(leaf, fleet.issuingCertificate());
+  }
+
+  String managerId() {
+    return fleet.manager().identity().id();
+  }
+
+  Executor executor() {
+    return executor;
+  }
+}
