@@ -67,8 +67,7 @@ public final class Manager implements AutoCloseable {
   }
 
   private static Manager build(
-      OpenParts parts, ManagerConfig config, Clock clock, SecureRandom random)
-      throws IOException {
+      OpenParts parts, ManagerConfig config, Clock clock, SecureRandom random) throws IOException {
     parts.add(DataDirectory.open(config.data()));
     Store store =
         parts.add(
@@ -92,25 +91,24 @@ public final class Manager implements AutoCloseable {
     EnrollmentTokens tokens = new EnrollmentTokens(store, clock, random);
     Relays relays = new Relays(store, tokens, directives, clock, random);
     Sessions sessions =
-            new Sessions(
-                    new SessionServices(
-                        store,
-                        fleet,
-                        revoked,
-                        verifier,
-                        events,
-                        actions,
-                        relays,
-                        registry,
-                        clock,
-                        executor,
-                        config.heartbeatInterval(),
-                        RECONNECT_CAP),
-                    timer)
-                .start();
+        new Sessions(
+                new SessionServices(
+                    store,
+                    fleet,
+                    revoked,
+                    verifier,
+                    events,
+                    actions,
+                    relays,
+                    registry,
+                    clock,
+                    executor,
+                    config.heartbeatInterval(),
+                    RECONNECT_CAP),
+                timer)
+            .start();
     Enrollment enrollment =
-        new Enrollment(
-            store, fleet, verifier, events, relays, directives, registry, clock, random);
+        new Enrollment(store, fleet, verifier, events, relays, directives, registry, clock, random);
     SessionServer server =
         parts.add(
             SessionServer.start(
@@ -122,8 +120,7 @@ public final class Manager implements AutoCloseable {
                 executor,
                 List.of(
                     new DirectSessionService(sessions),
-                    new UplinkGrpcService(
-                        new Uplinks(fleet, verifier, sessions, events, executor)),
+                    new UplinkGrpcService(new Uplinks(fleet, verifier, sessions, events, executor)),
                     new EnrollmentGrpcService(enrollment, fleet, clock))));
     // Ended before the server: its calls end with them.
     parts.add(sessions);
@@ -144,10 +141,7 @@ public final class Manager implements AutoCloseable {
     parts.add(Faces.start(services));
     var _ =
         timer.scheduleWithFixedDelay(
-            fleet::renew,
-            RENEWAL_PERIOD.toSeconds(),
-            RENEWAL_PERIOD.toSeconds(),
-            TimeUnit.SECONDS);
+            fleet::renew, RENEWAL_PERIOD.toSeconds(), RENEWAL_PERIOD.toSeconds(), TimeUnit.SECONDS);
     return new Manager(parts, services, server);
   }
 

@@ -87,12 +87,11 @@ final class ServeCommand implements Callable<Integer> {
         .addShutdownHook(
             Thread.ofPlatform()
                 .name("stop")
-                .unstarted(
-                    () -> {
-                      manager.close();
-                      log.info("towline-manager stopped");
-                      stopped.countDown();
-                    }));
+                .unstarted(() -> {
+                  manager.close();
+                  log.info("towline-manager stopped");
+                  stopped.countDown();
+                }));
     System.out.println("towline-manager ready");
     stopped.await();
     return 0;

@@ -146,8 +146,7 @@ public final class Enrollment {
           source,
           new Refused("REQUEST_INVALID", String.valueOf(e.getMessage()), "", false));
     }
-    Attempt attempt =
-        store.commit(tx -> decide(tx, tokenId, role, key, proof.getFacts()));
+    Attempt attempt = store.commit(tx -> decide(tx, tokenId, role, key, proof.getFacts()));
     return switch (attempt.verdict()) {
       case Refused refused -> refuse(tokenId, source, refused);
       case Issued issued -> {
@@ -204,18 +203,17 @@ public final class Enrollment {
           new Refused("REQUEST_INVALID", String.valueOf(e.getMessage()), "", false));
     }
     EnrollmentVerdict verdict =
-        store.commit(
-            tx -> {
-              Optional<Node> node = tx.nodes().find(identity.id());
-              if (node.isEmpty() || node.get().revokedMs() > 0) {
-                return new Refused(
-                    "NODE_UNKNOWN",
-                    identity + " is not a member of this fleet any more",
-                    NEW_COMMAND,
-                    false);
-              }
-              return issue(tx, identity, key);
-            });
+        store.commit(tx -> {
+          Optional<Node> node = tx.nodes().find(identity.id());
+          if (node.isEmpty() || node.get().revokedMs() > 0) {
+            return new Refused(
+                "NODE_UNKNOWN",
+                identity + " is not a member of this fleet any more",
+                NEW_COMMAND,
+                false);
+          }
+          return issue(tx, identity, key);
+        });
     return switch (verdict) {
       case Refused refused -> refuse(identity.id(), source, refused);
       case Issued issued -> {
@@ -271,8 +269,7 @@ public final class Enrollment {
       tx.sessions().forgetGeneration(node.id());
     }
     Issued issued = issue(tx, new NodeIdentity(fleet.id(), role, node.id()), key);
-    return new Attempt(
-        issued, role == Role.RELAY ? relays.enrolled(tx, node.id()) : List.of());
+    return new Attempt(issued, role == Role.RELAY ? relays.enrolled(tx, node.id()) : List.of());
   }
 
   /** The node that this host is already, when the command runs again. */
@@ -288,9 +285,7 @@ public final class Enrollment {
         .filter(node -> node.facts().getHostName().equals(facts.getHostName()))
         // A copy of the disk beside the living original is a host of its own.
         .filter(
-            node ->
-                !live.isLive(node.id())
-                    || node.facts().getBootId().equals(facts.getBootId()));
+            node -> !live.isLive(node.id()) || node.facts().getBootId().equals(facts.getBootId()));
   }
 
   private Node create(Tx tx, EnrollmentToken token, HostFacts facts, long now) {
@@ -333,11 +328,10 @@ public final class Enrollment {
     String code = "enrollment.refused." + refused.code().toLowerCase(Locale.ROOT);
     events.record(code, subject, "from " + source + ": " + refused.message());
     var _ =
-        store.write(
-            tx -> {
-              tx.tokens().refused(subject, refused.code());
-              return subject;
-            });
+        store.write(tx -> {
+          tx.tokens().refused(subject, refused.code());
+          return subject;
+        });
     return refused;
   }
 

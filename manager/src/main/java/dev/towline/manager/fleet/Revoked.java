@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Who is no longer trusted: held in memory for every handshake, kept in the store, told to others as
- * a signed and numbered list. Safe for use by several threads.
+ * Who is no longer trusted: held in memory for every handshake, kept in the store, told to others
+ * as a signed and numbered list. Safe for use by several threads.
  */
 public final class Revoked implements Revocations {
   private static final String NUMBER = "revocation-list-number";
@@ -45,14 +45,13 @@ public final class Revoked implements Revocations {
   /** Takes over what is stored. */
   public void reload() {
     known =
-        store.read(
-            tx -> {
-              List<RevokedNode> nodes = tx.nodes().revoked();
-              return new Known(
-                  tx.fleet().value(NUMBER).map(Long::parseLong).orElse(0L),
-                  nodes,
-                  nodes.stream().map(RevokedNode::id).collect(Collectors.toUnmodifiableSet()));
-            });
+        store.read(tx -> {
+          List<RevokedNode> nodes = tx.nodes().revoked();
+          return new Known(
+              tx.fleet().value(NUMBER).map(Long::parseLong).orElse(0L),
+              nodes,
+              nodes.stream().map(RevokedNode::id).collect(Collectors.toUnmodifiableSet()));
+        });
   }
 
   @Override

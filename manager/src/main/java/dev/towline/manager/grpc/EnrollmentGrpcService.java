@@ -91,8 +91,7 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
         return role.isEmpty()
             ? new EnrollmentVerdict.Refused(
                 "REQUEST_INVALID", "role: none (expected: agent, proxy or relay)", "", false)
-            : enrollment.enroll(
-                begun.getBegin().getTokenId(), role.get(), nonce, proof, source);
+            : enrollment.enroll(begun.getBegin().getTokenId(), role.get(), nonce, proof, source);
       }
       List<X509Certificate> chain;
       try {

@@ -54,8 +54,7 @@ public final class SessionServer implements AutoCloseable {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(listen, port))
             .sslContext(
-                FleetTls.server(
-                    () -> Optional.of(fleet.manager()), verifier, ClientAuth.OPTIONAL))
+                FleetTls.server(() -> Optional.of(fleet.manager()), verifier, ClientAuth.OPTIONAL))
             .executor(executor)
             .intercept(
                 new PeerInterceptor(

@@ -34,9 +34,7 @@ final class CertificateRenewal {
       return;
     }
     List<X509Certificate> chain =
-        services
-            .fleet()
-            .issue(peer.identity(), key, Validities.of(peer.identity().role()));
+        services.fleet().issue(peer.identity(), key, Validities.of(peer.identity().role()));
     long now = services.clock().millis();
     writes.add(
         tx -> tx.nodes().addCertificate(peer.identity().id(), chain.getFirst(), now),

@@ -111,8 +111,7 @@ final class DirectiveFeed {
       }
       case STARTED ->
           writes.add(
-              tx ->
-                  tx.directives().advance(target.id(), sequence, DirectiveState.RUNNING, ""),
+              tx -> tx.directives().advance(target.id(), sequence, DirectiveState.RUNNING, ""),
               () -> services.actions().changed(receipt.getDirectiveId()));
       case REFUSED -> refused(receipt);
       case VERDICT_UNSPECIFIED, UNRECOGNIZED -> log.debug("receipt of an unknown verdict");
@@ -168,11 +167,10 @@ final class DirectiveFeed {
     // Read first: most often there is nothing, and nothing to write.
     services
         .executor()
-        .execute(
-            () -> {
-              List<QueuedDirective> found = read(after, (int) room);
-              serial.accept(() -> loaded(after, found, (int) room));
-            });
+        .execute(() -> {
+          List<QueuedDirective> found = read(after, (int) room);
+          serial.accept(() -> loaded(after, found, (int) room));
+        });
   }
 
   private List<QueuedDirective> read(long after, int room) {
@@ -183,11 +181,10 @@ final class DirectiveFeed {
         long last = found.getLast().sequence();
         return services
             .store()
-            .commit(
-                tx -> {
-                  tx.directives().delivered(target.id(), last);
-                  return tx.directives().after(target.id(), after, room);
-                });
+            .commit(tx -> {
+              tx.directives().delivered(target.id(), last);
+              return tx.directives().after(target.id(), after, room);
+            });
       }
       return found;
     } catch (RuntimeException e) {
@@ -250,8 +247,7 @@ final class DirectiveFeed {
       writes.add(
           tx ->
               tx.directives()
-                  .advance(
-                      target.id(), directive.sequence(), DirectiveState.EXPIRED, reason),
+                  .advance(target.id(), directive.sequence(), DirectiveState.EXPIRED, reason),
           () -> services.actions().changed(directive.id()));
     }
   }

@@ -24,7 +24,6 @@ import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.Role;
 import java.util.Collection;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -83,8 +82,7 @@ public final class NodeSession {
     this.link = link;
     this.services = services;
     this.serial = MoreExecutors.newSequentialExecutor(services.executor());
-    this.writes =
-        new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
+    this.writes = new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
     this.lastHeardMs = services.clock().millis();
   }
 
@@ -111,21 +109,19 @@ public final class NodeSession {
 
   /** The transport is gone. */
   public void disconnected(String detail) {
-    run(
-        () -> {
-          log.debug("session of {} lost: {}", node(), detail);
-          end(Presence.OFFLINE);
-        });
+    run(() -> {
+      log.debug("session of {} lost: {}", node(), detail);
+      end(Presence.OFFLINE);
+    });
   }
 
   /** These were committed for this node. */
   void deliver(Collection<QueuedDirective> directives) {
-    run(
-        () -> {
-          if (feed != null && phase == Phase.LIVE) {
-            feed.offer(directives);
-          }
-        });
+    run(() -> {
+      if (feed != null && phase == Phase.LIVE) {
+        feed.offer(directives);
+      }
+    });
   }
 
   /** Says why and ends. */
@@ -135,51 +131,48 @@ public final class NodeSession {
 
   /** Pushes the current revocation list. */
   void sendRevocations() {
-    run(
-        () -> {
-          if (phase == Phase.LIVE) {
-            link.send(
-                ManagerFrame.newBuilder()
-                    .setRevocations(services.revoked().signed(services.fleet()))
-                    .build());
-          }
-        });
+    run(() -> {
+      if (phase == Phase.LIVE) {
+        link.send(
+            ManagerFrame.newBuilder()
+                .setRevocations(services.revoked().signed(services.fleet()))
+                .build());
+      }
+    });
   }
 
   /** Looks whether the peer is still trusted and still there. */
   void check() {
-    run(
-        () -> {
-          if (phase != Phase.LIVE) {
-            return;
-          }
-          if (services.verifier().check(peer.chain())
-              instanceof PeerCheck.Refused(String code, String detail)) {
-            close(code, detail, "the node has to renew its certificate", Presence.OFFLINE);
-            return;
-          }
-          long silent = services.clock().millis() - lastHeardMs;
-          if (silent > SILENT_INTERVALS * services.heartbeatInterval().toMillis()) {
-            close(
-                "SESSION_SILENT",
-                "nothing was heard for " + silent / 1000 + " s",
-                "none: connect again",
-                Presence.OFFLINE);
-          }
-        });
+    run(() -> {
+      if (phase != Phase.LIVE) {
+        return;
+      }
+      if (services.verifier().check(peer.chain())
+          instanceof PeerCheck.Refused(String code, String detail)) {
+        close(code, detail, "the node has to renew its certificate", Presence.OFFLINE);
+        return;
+      }
+      long silent = services.clock().millis() - lastHeardMs;
+      if (silent > SILENT_INTERVALS * services.heartbeatInterval().toMillis()) {
+        close(
+            "SESSION_SILENT",
+            "nothing was heard for " + silent / 1000 + " s",
+            "none: connect again",
+            Presence.OFFLINE);
+      }
+    });
   }
 
   private void run(Runnable task) {
     try {
-      serial.execute(
-          () -> {
-            try {
-              task.run();
-            } catch (RuntimeException e) {
-              log.error("session of {} failed", peer.identity(), e);
-              close("INTERNAL", "the manager failed", "see the manager's log", Presence.OFFLINE);
-            }
-          });
+      serial.execute(() -> {
+        try {
+          task.run();
+        } catch (RuntimeException e) {
+          log.error("session of {} failed", peer.identity(), e);
+          close("INTERNAL", "the manager failed", "see the manager's log", Presence.OFFLINE);
+        }
+      });
     } catch (RejectedExecutionException e) {
       log.debug("session of {} came to rest with the manager", peer.identity());
     }
@@ -224,9 +217,7 @@ public final class NodeSession {
 
   private void beforeHello(AgentFrame frame) {
     String code = frame.hasHeartbeat() ? "heartbeat.unauthenticated" : "session.tampered";
-    services
-        .events()
-        .record(code, node(), "frame " + frame.getFrameCase() + " came before Hello");
+    services.events().record(code, node(), "frame " + frame.getFrameCase() + " came before Hello");
     close("HELLO_EXPECTED", "the first frame was no Hello", "", Presence.OFFLINE);
   }
 
@@ -250,26 +241,23 @@ public final class NodeSession {
     var _ =
         services
             .store()
-            .write(
-                tx ->
-                    opening.open(
-                        tx,
-                        peer,
-                        said,
-                        otherBoot,
-                        services.registry().path(peer),
-                        services.clock().millis()))
-            .whenComplete(
-                (outcome, failure) ->
-                    run(
-                        () -> {
-                          if (failure != null) {
-                            log.error("session of {} can't be opened", peer.identity(), failure);
-                            retry(1000, "the manager could not open the session");
-                          } else {
-                            opened(said, outcome, other);
-                          }
-                        }));
+            .write(tx ->
+                opening.open(
+                    tx,
+                    peer,
+                    said,
+                    otherBoot,
+                    services.registry().path(peer),
+                    services.clock().millis()))
+            .whenComplete((outcome, failure) ->
+                run(() -> {
+                  if (failure != null) {
+                    log.error("session of {} can't be opened", peer.identity(), failure);
+                    retry(1000, "the manager could not open the session");
+                  } else {
+                    opened(said, outcome, other);
+                  }
+                }));
   }
 
   private void opened(Hello said, Outcome outcome, @Nullable NodeSession other) {
@@ -282,14 +270,9 @@ public final class NodeSession {
         if (phase == Phase.ENDED) {
           services
               .store()
-              .write(
-                  tx ->
-                      tx.sessions()
-                          .end(
-                              node(),
-                              generation,
-                              Presence.OFFLINE,
-                              services.clock().millis()));
+              .write(tx ->
+                  tx.sessions()
+                      .end(node(), generation, Presence.OFFLINE, services.clock().millis()));
           return;
         }
         begin(said, opened);
@@ -527,10 +510,7 @@ public final class NodeSession {
     link.send(
         ManagerFrame.newBuilder()
             .setClosed(
-                SessionClosed.newBuilder()
-                    .setCode(code)
-                    .setMessage(message)
-                    .setRemedy(remedy))
+                SessionClosed.newBuilder().setCode(code).setMessage(message).setRemedy(remedy))
             .build());
     end(presence);
   }

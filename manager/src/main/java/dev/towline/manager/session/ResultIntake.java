@@ -23,8 +23,7 @@ final class ResultIntake {
   private final SessionWrites writes;
   private final SessionLink link;
 
-  ResultIntake(
-      SessionPeer peer, SessionServices services, SessionWrites writes, SessionLink link) {
+  ResultIntake(SessionPeer peer, SessionServices services, SessionWrites writes, SessionLink link) {
     this.peer = peer;
     this.services = services;
     this.writes = writes;
@@ -49,8 +48,7 @@ final class ResultIntake {
       return;
     }
     writes.add(
-        tx ->
-            tx.directives().saveResult(id, result, signed, services.clock().millis()),
+        tx -> tx.directives().saveResult(id, result, signed, services.clock().millis()),
         () -> {
           services.actions().changed(result.getDirectiveId());
           link.send(

@@ -48,8 +48,8 @@ final class SessionOpening {
         implements Outcome {}
 
     /**
-     * @param proven whether it can only be a clone; otherwise it may be a host that restarted faster
-     *     than its earlier session was found dead
+     * @param proven whether it can only be a clone; otherwise it may be a host that restarted
+     *     faster than its earlier session was found dead
      */
     record Quarantined(Node node, String reason, boolean proven) implements Outcome {}
 
@@ -60,12 +60,7 @@ final class SessionOpening {
    * @param otherBoot boot id of the node's live session; empty when it has none
    */
   Outcome open(
-      Tx tx,
-      SessionPeer peer,
-      Hello hello,
-      Optional<String> otherBoot,
-      Path path,
-      long nowMs) {
+      Tx tx, SessionPeer peer, Hello hello, Optional<String> otherBoot, Path path, long nowMs) {
     String id = peer.identity().id();
     Optional<Node> found = tx.nodes().find(id);
     Optional<NodeState> stored = tx.sessions().find(id);
@@ -100,7 +95,8 @@ final class SessionOpening {
       accepted = Math.max(accepted, Math.max(state.lastAccepted(), state.lastDelivered()));
       epoch = Math.max(epoch, state.epoch()) + 1;
       interrupted =
-          tx.directives()
+          tx
+              .directives()
               .interrupt(id, accepted, "the state of the host went back to an earlier one", nowMs)
               .stream()
               .map(QueuedDirective::id)
@@ -134,8 +130,7 @@ final class SessionOpening {
     if (!waiting.isEmpty()) {
       tx.directives().delivered(id, waiting.getLast().sequence());
     }
-    return new Outcome.Opened(
-        node, generation, rolledBack, accepted, epoch, waiting, interrupted);
+    return new Outcome.Opened(node, generation, rolledBack, accepted, epoch, waiting, interrupted);
   }
 
   private Optional<Outcome> clone(

@@ -141,10 +141,6 @@ public final class SessionRegistry implements LiveNodes, Delivery {
   }
 
   private PathHop hop(Role role, String id) {
-    return PathHop.newBuilder()
-        .setRole(role)
-        .setId(id)
-        .setName(names.getOrDefault(id, id))
-        .build();
+    return PathHop.newBuilder().setRole(role).setId(id).setName(names.getOrDefault(id, id)).build();
   }
 }

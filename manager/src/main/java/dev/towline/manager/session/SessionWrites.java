@@ -63,27 +63,23 @@ final class SessionWrites {
     waiting.clear();
     var _ =
         store
-            .write(
-                tx -> {
-                  boolean current =
-                      generation == 0 || tx.sessions().isCurrent(node, generation);
-                  if (current) {
-                    batch.forEach(write -> write.work().accept(tx));
+            .write(tx -> {
+              boolean current = generation == 0 || tx.sessions().isCurrent(node, generation);
+              if (current) {
+                batch.forEach(write -> write.work().accept(tx));
+              }
+              return current;
+            })
+            .whenComplete((current, failure) ->
+                serial.execute(() -> {
+                  committing = false;
+                  if (failure != null) {
+                    log.error("writes of {} failed", node, failure);
+                  } else if (current) {
+                    batch.forEach(write -> write.after().run());
                   }
-                  return current;
-                })
-            .whenComplete(
-                (current, failure) ->
-                    serial.execute(
-                        () -> {
-                          committing = false;
-                          if (failure != null) {
-                            log.error("writes of {} failed", node, failure);
-                          } else if (current) {
-                            batch.forEach(write -> write.after().run());
-                          }
-                          commitNext();
-                          flushed.run();
-                        }));
+                  commitNext();
+                  flushed.run();
+                }));
   }
 }

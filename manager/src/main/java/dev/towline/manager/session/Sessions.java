@@ -65,31 +65,28 @@ public final class Sessions implements AutoCloseable {
     Node node =
         services
             .store()
-            .commit(
-                tx -> {
-                  Node found =
-                      tx.nodes()
-                          .find(id)
-                          .orElseThrow(
-                              () ->
-                                  new TowlineException(
-                                      NODE_NOT_FOUND,
-                                      "node: " + id + " does not exist",
-                                      "use the id that a list shows"));
-                  services.revoked().revoke(tx, id, reason);
-                  return tx.nodes().find(found.id()).orElseThrow();
-                });
+            .commit(tx -> {
+              Node found =
+                  tx.nodes()
+                      .find(id)
+                      .orElseThrow(() ->
+                          new TowlineException(
+                              NODE_NOT_FOUND,
+                              "node: " + id + " does not exist",
+                              "use the id that a list shows"));
+              services.revoked().revoke(tx, id, reason);
+              return tx.nodes().find(found.id()).orElseThrow();
+            });
     services.revoked().reload();
     services
         .registry()
         .session(id)
-        .ifPresent(
-            session ->
-                session.terminate(
-                    "CERTIFICATE_REVOKED",
-                    "this node was revoked: " + reason,
-                    "run an install command on the host if it shall come back",
-                    Presence.OFFLINE));
+        .ifPresent(session ->
+            session.terminate(
+                "CERTIFICATE_REVOKED",
+                "this node was revoked: " + reason,
+                "run an install command on the host if it shall come back",
+                Presence.OFFLINE));
     services.registry().all().forEach(NodeSession::sendRevocations);
     return node;
   }
@@ -98,11 +95,10 @@ public final class Sessions implements AutoCloseable {
   public void release(String id) {
     services
         .store()
-        .commit(
-            tx -> {
-              tx.sessions().forgetGeneration(id);
-              return id;
-            });
+        .commit(tx -> {
+          tx.sessions().forgetGeneration(id);
+          return id;
+        });
   }
 
   @Override
@@ -118,11 +114,10 @@ public final class Sessions implements AutoCloseable {
     if (!seen.isEmpty()) {
       services
           .store()
-          .commit(
-              tx -> {
-                tx.sessions().seen(seen);
-                return seen.size();
-              });
+          .commit(tx -> {
+            tx.sessions().seen(seen);
+            return seen.size();
+          });
     }
   }
 
@@ -132,9 +127,7 @@ public final class Sessions implements AutoCloseable {
         services
             .store()
             .commit(
-                tx ->
-                    tx.directives()
-                        .expire(now, now - DELIVERED_GRACE.toMillis(), EXPIRE_BATCH));
+                tx -> tx.directives().expire(now, now - DELIVERED_GRACE.toMillis(), EXPIRE_BATCH));
     expired.forEach(directive -> services.actions().changed(directive.id()));
   }
 

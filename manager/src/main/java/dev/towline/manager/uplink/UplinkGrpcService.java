@@ -23,8 +23,7 @@ public final class UplinkGrpcService extends UplinkServiceGrpc.UplinkServiceImpl
     ServerCallStreamObserver<DownlinkFrame> call =
         (ServerCallStreamObserver<DownlinkFrame>) responses;
     Port port = new Port(call);
-    UplinkLane lane =
-        uplinks.newLane(PeerInterceptor.PEER.get().identity().id(), remote(), port);
+    UplinkLane lane = uplinks.newLane(PeerInterceptor.PEER.get().identity().id(), remote(), port);
     call.setOnCancelHandler(() -> lane.lost("the proxy's connection was lost"));
     return new StreamObserver<>() {
       @Override

@@ -88,23 +88,21 @@ final class UplinkSession implements SessionLink {
   }
 
   void sealed(ByteString bytes) {
-    run(
-        () -> {
-          if (closed) {
-            return;
-          }
-          taken += bytes.size();
-          take(sealed.feed(bytes));
-          giveCredit();
-        });
+    run(() -> {
+      if (closed) {
+        return;
+      }
+      taken += bytes.size();
+      take(sealed.feed(bytes));
+      giveCredit();
+    });
   }
 
   void credit(int bytes) {
-    run(
-        () -> {
-          downCredit = (int) Math.min(Integer.MAX_VALUE, (long) downCredit + bytes);
-          flush();
-        });
+    run(() -> {
+      downCredit = (int) Math.min(Integer.MAX_VALUE, (long) downCredit + bytes);
+      flush();
+    });
   }
 
   /** The other side closed it, or its lane is gone. */
@@ -114,47 +112,43 @@ final class UplinkSession implements SessionLink {
 
   @Override
   public void send(ManagerFrame frame) {
-    run(
-        () -> {
-          if (!closed && !closing && sealed.peer() != null) {
-            take(sealed.send(frame));
-          }
-        });
+    run(() -> {
+      if (!closed && !closing && sealed.peer() != null) {
+        take(sealed.send(frame));
+      }
+    });
   }
 
   @Override
   public void proceed() {
-    run(
-        () -> {
-          wanted++;
-          hand();
-          giveCredit();
-        });
+    run(() -> {
+      wanted++;
+      hand();
+      giveCredit();
+    });
   }
 
   @Override
   public void close() {
-    run(
-        () -> {
-          if (!closed && !closing) {
-            closing = true;
-            take(sealed.close());
-            flush();
-          }
-        });
+    run(() -> {
+      if (!closed && !closing) {
+        closing = true;
+        take(sealed.close());
+        flush();
+      }
+    });
   }
 
   private void run(Runnable task) {
     try {
-      serial.execute(
-          () -> {
-            try {
-              task.run();
-            } catch (RuntimeException e) {
-              log.error("uplink session {} of {} failed", number, lane.proxy(), e);
-              end("INTERNAL", "the manager failed");
-            }
-          });
+      serial.execute(() -> {
+        try {
+          task.run();
+        } catch (RuntimeException e) {
+          log.error("uplink session {} of {} failed", number, lane.proxy(), e);
+          end("INTERNAL", "the manager failed");
+        }
+      });
     } catch (RejectedExecutionException e) {
       log.debug("uplink session {} came to rest with the manager", number);
     }
@@ -241,8 +235,7 @@ final class UplinkSession implements SessionLink {
   private void failed(SealedFailure failure) {
     String detail = failure.reason() + ": " + failure.detail();
     if (failure.suspicious()) {
-      events.record(
-          "session.tampered", host(), "through proxy " + lane.proxy() + ": " + detail);
+      events.record("session.tampered", host(), "through proxy " + lane.proxy() + ": " + detail);
     } else {
       log.debug("uplink session {} of {}: {}", number, lane.proxy(), detail);
     }

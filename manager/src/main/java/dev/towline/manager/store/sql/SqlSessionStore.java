@@ -81,8 +81,7 @@ final class SqlSessionStore implements SessionStore {
   @Override
   public void forgetGeneration(String node) {
     handle
-        .createUpdate(
-            "update nodes set confirmed_generation = 0, quarantine = '' where id = :id")
+        .createUpdate("update nodes set confirmed_generation = 0, quarantine = '' where id = :id")
         .bind("id", node)
         .execute();
   }
