@@ -1,10 +1,12 @@
 package dev.towline.manager.store;
 
+import dev.towline.manager.access.UserStore;
 import dev.towline.manager.actions.ActionStore;
 import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
@@ -29,4 +31,8 @@ public interface Tx {
   RelayStore relays();
 
   FleetStateStore fleet();
+
+  UserStore users();
+
+  ScriptStore scripts();
 }

@@ -1,10 +1,12 @@
 package dev.towline.manager.store.sql;
 
+import dev.towline.manager.access.UserStore;
 import dev.towline.manager.actions.ActionStore;
 import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
@@ -63,5 +65,15 @@ final class SqlTx implements Tx {
   @Override
   public FleetStateStore fleet() {
     return new SqlFleetStateStore(handle);
+  }
+
+  @Override
+  public UserStore users() {
+    return new SqlUserStore(handle);
+  }
+
+  @Override
+  public ScriptStore scripts() {
+    return new SqlScriptStore(handle);
   }
 }

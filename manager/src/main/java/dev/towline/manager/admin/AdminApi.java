@@ -1,0 +1,110 @@
+package dev.towline.manager.admin;
+
+import dev.towline.manager.ids.Ids;
+import io.grpc.BindableService;
+import io.grpc.ManagedChannel;
+import io.grpc.Server;
+import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.inprocess.InProcessChannelBuilder;
+import io.grpc.inprocess.InProcessServerBuilder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The admin services behind authentication, errors and audit, reachable within the process only.
+ * gRPC and REST from outside, and the console, all come through {@link #channel}.
+ *
+ * <p>Lifecycle: serves from construction until {@link #close}.
+ *
+ * <p>Threading: each call runs on a virtual thread of its own.
+ */
+public final class AdminApi implements AutoCloseable {
+  private static final int LARGEST_MESSAGE = 64 << 20;
+
+  private final List<ServerServiceDefinition> services;
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Server server;
+  private final ManagedChannel channel;
+
+  public AdminApi(Features features, SecureRandom random) {
+    // The last one is the first to see a call.
+    List<ServerInterceptor> interceptors =
+        List.of(
+            // Inside as well, so that the audit sees how a call ended.
+            new ErrorInterceptor(random),
+            new AuditInterceptor(features.store(), features.events()),
+            new AccessInterceptor(features.access()),
+            new ErrorInterceptor(random));
+    services =
+        services(features).stream()
+            .map(service -> ServerInterceptors.intercept(service, interceptors))
+            .toList();
+    String name = "admin-" + Ids.newShort(random);
+    var builder = InProcessServerBuilder.forName(name).executor(threads);
+    services.forEach(builder::addService);
+    try {
+      server = builder.build().start();
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to start the admin API", e);
+    }
+    channel =
+        InProcessChannelBuilder.forName(name)
+            .executor(threads)
+            .maxInboundMessageSize(LARGEST_MESSAGE)
+            .build();
+  }
+
+  /** What the services stand on. */
+  public record Features(
+      dev.towline.manager.store.Store store,
+      dev.towline.manager.events.Events events,
+      dev.towline.manager.access.Access access,
+      dev.towline.manager.nodes.Hosts hosts,
+      dev.towline.manager.actions.Actions actions,
+      dev.towline.manager.proxies.ProxyClusters proxyClusters,
+      dev.towline.manager.relays.Relays relays,
+      dev.towline.manager.install.InstallCommands installCommands,
+      String fleet) {}
+
+  /** The way to the services; calls carry their token in {@code authorization}. */
+  public ManagedChannel channel() {
+    return channel;
+  }
+
+  /** For those who expose it. */
+  public List<ServerServiceDefinition> services() {
+    return services;
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    server.shutdownNow();
+    try {
+      if (!server.awaitTermination(5, TimeUnit.SECONDS)) {
+        threads.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    threads.shutdownNow();
+  }
+
+  private static List<BindableService> services(Features features) {
+    return List.of(
+        new AuthGrpcService(features.access()),
+        new HostGrpcService(features.hosts(), features.fleet()),
+        new ActionGrpcService(features.actions()),
+        new InstallCommandGrpcService(features.installCommands()),
+        new ProxyClusterGrpcService(features.proxyClusters(), features.installCommands()),
+        new RelayGrpcService(features.relays(), features.installCommands()),
+        new EventGrpcService(features.events()));
+  }
+}

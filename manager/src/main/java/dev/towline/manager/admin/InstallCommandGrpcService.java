@@ -1,0 +1,42 @@
+package dev.towline.manager.admin;
+
+import dev.towline.manager.install.InstallCommands;
+import dev.towline.proto.v1.CreateInstallCommandRequest;
+import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.InstallCommand;
+import dev.towline.proto.v1.InstallCommandServiceGrpc;
+import dev.towline.proto.v1.ListInstallCommandsRequest;
+import dev.towline.proto.v1.ListInstallCommandsResponse;
+import dev.towline.proto.v1.RevokeInstallCommandRequest;
+import io.grpc.stub.StreamObserver;
+
+final class InstallCommandGrpcService
+    extends InstallCommandServiceGrpc.InstallCommandServiceImplBase {
+  private final InstallCommands commands;
+
+  InstallCommandGrpcService(InstallCommands commands) {
+    this.commands = commands;
+  }
+
+  @Override
+  public void createInstallCommand(
+      CreateInstallCommandRequest request, StreamObserver<CreatedInstallCommand> out) {
+    Replies.reply(out, commands.createForHosts(request, AccessInterceptor.principal().user()));
+  }
+
+  @Override
+  public void listInstallCommands(
+      ListInstallCommandsRequest request, StreamObserver<ListInstallCommandsResponse> out) {
+    Replies.reply(
+        out,
+        ListInstallCommandsResponse.newBuilder()
+            .addAllCommands(commands.list(request.getIncludeEnded()))
+            .build());
+  }
+
+  @Override
+  public void revokeInstallCommand(
+      RevokeInstallCommandRequest request, StreamObserver<InstallCommand> out) {
+    Replies.reply(out, commands.revoke(request.getInstallCommand()));
+  }
+}

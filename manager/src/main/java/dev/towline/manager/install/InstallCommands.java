@@ -1,0 +1,301 @@
+package dev.towline.manager.install;
+
+import dev.towline.manager.enrollment.CreatedToken;
+import dev.towline.manager.enrollment.EnrollmentToken;
+import dev.towline.manager.enrollment.EnrollmentTokens;
+import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.proxies.ProxyCluster;
+import dev.towline.manager.proxies.ProxyClusters;
+import dev.towline.manager.relays.RelayRecord;
+import dev.towline.manager.relays.Relays;
+import dev.towline.manager.store.Store;
+import dev.towline.proto.v1.CreateInstallCommandRequest;
+import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.InstallCommand;
+import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.identity.Role;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Makes the commands that turn hosts into managed hosts, proxies and relays (I1, I2). Each is a
+ * token with its script; the secret is in what is returned and never again. Safe for use by several
+ * threads.
+ */
+public final class InstallCommands {
+  private static final Duration USUAL_LIFETIME = Duration.ofHours(24);
+
+  private final Store store;
+  private final EnrollmentTokens tokens;
+  private final ProxyClusters clusters;
+  private final Relays relays;
+  private final Fleet fleet;
+  private final Packages packages;
+  private final Addresses addresses;
+  private final InstantSource clock;
+
+  public InstallCommands(
+      Store store,
+      EnrollmentTokens tokens,
+      ProxyClusters clusters,
+      Relays relays,
+      Fleet fleet,
+      Packages packages,
+      Addresses addresses,
+      InstantSource clock) {
+    this.store = store;
+    this.tokens = tokens;
+    this.clusters = clusters;
+    this.relays = relays;
+    this.fleet = fleet;
+    this.packages = packages;
+    this.addresses = addresses;
+    this.clock = clock;
+  }
+
+  /**
+   * Under which names and ports others reach this manager.
+   *
+   * @param hosts the first one is preferred
+   */
+  public record Addresses(List<String> hosts, int sessionPort, int publicPort, int updatesPort) {
+    public Addresses {
+      hosts = List.copyOf(hosts);
+    }
+
+    Route direct() {
+      return new Route(
+          hosts.stream().map(host -> Route.hostPort(host, sessionPort)).toList(),
+          hosts.stream().map(host -> "https://" + Route.hostPort(host, publicPort)).toList());
+    }
+  }
+
+  /** For hosts that get an agent. */
+  public CreatedInstallCommand createForHosts(CreateInstallCommandRequest wanted, String by) {
+    if (wanted.getImageSystem()) {
+      throw invalid(
+          "image system: yes (expected: no; this version enrolls the host itself, not its clones)",
+          "install the agent on each clone instead");
+    }
+    Route route = route(wanted.getProxyCluster(), wanted.getRelay());
+    CreatedToken created =
+        tokens.create(
+            new NewToken(
+                Role.AGENT,
+                wanted.getOs().isEmpty() ? "linux" : wanted.getOs(),
+                "",
+                "",
+                wanted.getGroup(),
+                wanted.getRegion(),
+                wanted.getServiceProvider(),
+                wanted.getTagsList(),
+                wanted.getProxyCluster(),
+                wanted.getRelay(),
+                false,
+                lifetime(wanted.getExpiresInMs()),
+                wanted.getMaxUses(),
+                by));
+    return command(created, route, Map.of(), List.of());
+  }
+
+  /** For the host of one more proxy of a cluster. */
+  public CreatedInstallCommand createForProxy(String name, Duration lifetime, String by) {
+    ProxyCluster cluster = clusters.checkRoom(name);
+    CreatedToken created =
+        tokens.create(
+            NewToken.infrastructure(Role.PROXY, "", "", name, lifetime(lifetime.toMillis()), by));
+    var settings = new LinkedHashMap<String, Object>();
+    settings.put("port", cluster.port());
+    settings.put("http-ports", List.of(cluster.httpPort()));
+    settings.put(
+        "manager-public", Route.hostPort(addresses.hosts().getFirst(), addresses.publicPort()));
+    return command(created, addresses.direct(), settings, List.of());
+  }
+
+  /** For the host in the secure zone whose relay dials children. */
+  public CreatedInstallCommand createForParent(String name, Duration lifetime, String by) {
+    CreatedToken created = relays.createParent(name, lifetime(lifetime.toMillis()), by);
+    String host = addresses.hosts().getFirst();
+    var settings = new LinkedHashMap<String, Object>();
+    settings.put("manager-session", Route.hostPort(host, addresses.sessionPort()));
+    settings.put("manager-public", Route.hostPort(host, addresses.publicPort()));
+    settings.put("updates", Route.hostPort(host, addresses.updatesPort()));
+    return command(created, addresses.direct(), settings, List.of());
+  }
+
+  /** Pairs a child with its parent. The child reaches nothing, so its package comes by hand. */
+  public CreatedInstallCommand createForChild(Relays.NewPair wanted) {
+    Relays.Paired paired =
+        relays.pair(
+            new Relays.NewPair(
+                wanted.parent(),
+                wanted.child(),
+                wanted.dialAddress(),
+                wanted.downstreamAddress(),
+                wanted.sessionPort(),
+                wanted.publicPort(),
+                lifetime(wanted.lifetime().toMillis()),
+                wanted.by()));
+    RelayRecord child = paired.child();
+    var settings = new LinkedHashMap<String, Object>();
+    settings.put("child", true);
+    settings.put("listen", "0.0.0.0:" + portOf(child.dialAddress()));
+    settings.put("loopback-port", 52312);
+    settings.put("downstream", child.downstreamAddress());
+    settings.put("session-port", child.sessionPort());
+    settings.put("public-port", child.publicPort());
+    EnrollmentToken token = paired.token().token();
+    String secret = encoded(paired.token());
+    String file =
+        enrollment(token, List.of(Route.hostPort("127.0.0.1", 52312)), settings).with(secret);
+    String line = InstallScript.offlineLine("relay", file);
+    var warnings = new ArrayList<>(paired.warnings());
+    warnings.add(
+        "a child reaches nothing by itself: install the package of towline-relay on its host by"
+            + " hand first");
+    return CreatedInstallCommand.newBuilder()
+        .setCommand(message(token))
+        .setCurlLine(line)
+        .setWgetLine(line)
+        .setEnrollmentFile(file)
+        .addAllWarnings(warnings)
+        .build();
+  }
+
+  /** Newest first. */
+  public List<InstallCommand> list(boolean includeEnded) {
+    long now = clock.millis();
+    return tokens.list().stream()
+        .filter(token -> includeEnded || isUsable(token, now))
+        .map(InstallCommands::message)
+        .toList();
+  }
+
+  public InstallCommand revoke(String id) {
+    return message(tokens.revoke(id));
+  }
+
+  private CreatedInstallCommand command(
+      CreatedToken created, Route route, Map<String, Object> settings, List<String> warnings) {
+    EnrollmentToken token = created.token();
+    String secret = encoded(created);
+    EnrollmentFile file = enrollment(token, route.servers(), settings);
+    var command =
+        CreatedInstallCommand.newBuilder()
+            .setCommand(message(token))
+            .setEnrollmentFile(file.with(secret))
+            .addAllWarnings(warnings);
+    Optional<Packages.Program> program = packages.newest(token.role());
+    if (program.isEmpty()) {
+      return command
+          .addWarnings(
+              "this manager has no package of towline-"
+                  + token.role().label()
+                  + " (looked in "
+                  + packages.directories()
+                  + "), so there is no line to paste; put the package there and create the command"
+                  + " again, or use the enrollment file")
+          .build();
+    }
+    String script = InstallScript.of(file, route, program.get());
+    store.commit(tx -> {
+      tx.scripts().save(token.id(), script);
+      return token;
+    });
+    String source = route.sources().getFirst();
+    return command
+        .setCurlLine(
+            InstallScript.line(InstallScript.Tool.CURL, source, token.id(), script, secret))
+        .setWgetLine(
+            InstallScript.line(InstallScript.Tool.WGET, source, token.id(), script, secret))
+        .build();
+  }
+
+  private Route route(String proxyCluster, String relay) {
+    if (!proxyCluster.isEmpty() && !relay.isEmpty()) {
+      throw invalid(
+          "proxy cluster " + proxyCluster + " and relay " + relay + " (expected: one of them)",
+          "leave one out");
+    }
+    if (!proxyCluster.isEmpty()) {
+      ProxyCluster cluster = clusters.cluster(proxyCluster);
+      return new Route(
+          List.of(Route.hostPort(cluster.address(), cluster.port())),
+          List.of("http://" + Route.hostPort(cluster.address(), cluster.httpPort())));
+    }
+    if (!relay.isEmpty()) {
+      RelayRecord child = relays.relay(relay);
+      if (child.downstreamAddress().isEmpty()) {
+        throw invalid(
+            "relay: " + relay + " has no downstream address",
+            "pair it again with one: towline relays pair --child "
+                + relay
+                + " --downstream HOST …");
+      }
+      return new Route(
+          List.of(Route.hostPort(child.downstreamAddress(), child.sessionPort())),
+          List.of("https://" + Route.hostPort(child.downstreamAddress(), child.publicPort())));
+    }
+    return addresses.direct();
+  }
+
+  private EnrollmentFile enrollment(
+      EnrollmentToken token, List<String> servers, Map<String, Object> settings) {
+    return new EnrollmentFile(
+        fleet.id(), token.role(), fleet.rootFingerprint(), token.id(), servers, settings);
+  }
+
+  private static Duration lifetime(long ms) {
+    return ms == 0 ? USUAL_LIFETIME : Duration.ofMillis(ms);
+  }
+
+  private static String encoded(CreatedToken created) {
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(created.secret());
+  }
+
+  private static int portOf(String address) {
+    return Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
+  }
+
+  private static boolean isUsable(EnrollmentToken token, long now) {
+    return token.revokedMs() == 0
+        && token.expiresMs() > now
+        && (token.maxUses() == 0 || token.uses() < token.maxUses());
+  }
+
+  private static TowlineException invalid(String message, String remedy) {
+    return new TowlineException(EnrollmentTokens.TOKEN_INVALID, message, remedy);
+  }
+
+  private static InstallCommand message(EnrollmentToken token) {
+    return InstallCommand.newBuilder()
+        .setId(token.id())
+        .setRole(token.role().toProto())
+        .setOs(token.os())
+        .setName(token.name())
+        .setGroup(token.group())
+        .setRegion(token.region())
+        .setServiceProvider(token.serviceProvider())
+        .addAllTags(token.tags())
+        .setProxyCluster(token.proxyCluster())
+        .setRelay(token.relay())
+        .setImageSystem(token.imageSystem())
+        .setCreatedMs(token.createdMs())
+        .setCreatedBy(token.createdBy())
+        .setExpiresMs(token.expiresMs())
+        .setMaxUses(token.maxUses())
+        .setUses(token.uses())
+        .setRevoked(token.revokedMs() > 0)
+        .setLastUsedMs(token.lastUsedMs())
+        .setRefusals(token.refusals())
+        .setLastRefusal(token.lastRefusal())
+        .build();
+  }
+}

@@ -1,0 +1,276 @@
+#!/bin/sh
+# Installs towline-@PROGRAM@ @VERSION@ on this host and enrolls it. Made for install command
+# @TOKEN_ID@. Holds no secret: that comes on standard input. Everything fetched is checked against
+# what is pinned here, so it does not matter what carries it.
+set -eu
+
+program=@PROGRAM@
+version=@VERSION@
+token=@TOKEN_ID@
+sources=@SOURCES@
+package=@PACKAGE@
+package_sha256=@PACKAGE_SHA256@
+# The enrollment file, before and after the secret.
+enrollment_head=@ENROLLMENT_HEAD@
+enrollment_tail=@ENROLLMENT_TAIL@
+
+name=towline-$program
+# For tests and images only: a directory in place of /.
+root=${TOWLINE_INSTALL_ROOT-}
+home=$root/opt/towline/$program
+data=$root/var/lib/towline/$program
+config=$root/etc/towline/$program.yaml
+enrollment=$data/enrollment.json
+log=$root/var/log/towline/$program.log
+pidfile=$root/run/$name.pid
+binary=$home/current/bin/$name
+work=
+
+say() {
+  echo "$name: $*"
+}
+
+# One line that says what is wrong. Exit status 3: refused, trying again does not help.
+fail() {
+  echo "$name: $*" >&2
+  exit 1
+}
+
+refuse() {
+  echo "$name: $*" >&2
+  exit 3
+}
+
+cleanup() {
+  [ -z "$work" ] || rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# Fetches a path from the first source that answers; what comes is pinned by hash, hence -k.
+fetch() {
+  for source in $sources; do
+    if command -v curl >/dev/null 2>&1; then
+      curl -fsSk --noproxy '*' --connect-timeout 10 --speed-limit 1 --speed-time 60 \
+        -o "$2" "$source/$1" 2>"$2.error" && return 0
+    elif command -v wget >/dev/null 2>&1; then
+      wget -q --no-proxy --no-check-certificate --timeout=30 --tries=2 \
+        -O "$2" "$source/$1" 2>"$2.error" && return 0
+    else
+      fail "neither curl nor wget is on this host; install one of them and try again"
+    fi
+  done
+  return 1
+}
+
+check_host() {
+  [ "$(id -u)" = 0 ] || fail "not root; run the command as root"
+  architecture=$(uname -m)
+  os=$(uname -s | tr '[:upper:]' '[:lower:]')
+  work=$(mktemp -d)
+}
+
+# Asks whether the install command is still good for a host like this one.
+check_command() {
+  fetch "install/$token/state?os=$os&arch=$architecture" "$work/state" ||
+    fail "none of $sources answers: $(head -c 200 "$work/state.error" | tr '\n' ' ')"
+  answer=
+  IFS= read -r answer <"$work/state" || true
+  case $answer in
+    ok) ;;
+    "refused "*) refuse "the install command was refused: ${answer#refused }" ;;
+    *) fail "$sources answers something else than a Towline manager" ;;
+  esac
+}
+
+unpack() {
+  if [ -x "$home/versions/$version/bin/$name" ]; then
+    say "version $version is already unpacked"
+  else
+    say "fetching $package"
+    fetch "packages/$package" "$work/$package" ||
+      fail "$package can't be fetched: $(head -c 200 "$work/$package.error" | tr '\n' ' ')"
+    printf '%s  %s\n' "$package_sha256" "$work/$package" | sha256sum -c - >/dev/null 2>&1 ||
+      fail "$package is not the file that the install command was made for; create a new one"
+    mkdir -p "$home/versions"
+    incoming=$home/versions/.incoming
+    rm -rf "$incoming"
+    mkdir "$incoming"
+    tar -xzf "$work/$package" -C "$incoming"
+    mv "$incoming/$name-$version" "$home/versions/$version"
+    rm -rf "$incoming"
+  fi
+  sync
+  ln -sfn "versions/$version" "$home/current.new"
+  mv -T "$home/current.new" "$home/current"
+}
+
+configure() {
+  mkdir -p "${config%/*}" "${log%/*}" "$root/var/lib/towline"
+  [ -d "$data" ] || mkdir -m 0700 "$data"
+  if [ ! -e "$config" ]; then
+    echo "# Settings of $name; empty means all defaults." >"$config"
+  fi
+  if ! is_enrolled; then
+    (
+      umask 077
+      printf '%s%s%s\n' "$enrollment_head" "$secret" "$enrollment_tail" >"$enrollment.new"
+    )
+    mv "$enrollment.new" "$enrollment"
+    sync
+  fi
+}
+
+is_enrolled() {
+  [ -e "$data/identity/chain.pem" ]
+}
+
+start_with_systemd() {
+  cp "$home/current/systemd/$name.service" "/etc/systemd/system/$name.service"
+  mkdir -p "/etc/systemd/system/$name.service.d"
+  cat >"/etc/systemd/system/$name.service.d/install.conf" <<END
+[Service]
+ExecStart=
+ExecStart=$binary run --data $data --enrollment $enrollment
+RestartPreventExitStatus=3
+END
+  systemctl daemon-reload
+  systemctl enable --quiet "$name.service"
+  if [ -n "$fresh" ]; then
+    systemctl restart "$name.service"
+  else
+    systemctl start "$name.service"
+  fi
+}
+
+# Without systemd a small shell keeps the program running: again after a crash, never after it was
+# refused or told to stop.
+start_supervised() {
+  cat >"$home/supervise.new" <<'END'
+#!/bin/sh
+# Keeps a program running: supervise PIDFILE LOG COMMAND...
+pidfile=$1
+log=$2
+shift 2
+child=
+stop=
+trap 'stop=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
+trap '' HUP
+echo $$ >"$pidfile"
+delay=1
+while [ -z "$stop" ]; do
+  began=$(date +%s)
+  "$@" </dev/null >>"$log" 2>&1 &
+  child=$!
+  status=0
+  wait "$child" || status=$?
+  # A signal ends the wait before the program has ended.
+  while kill -0 "$child" 2>/dev/null; do
+    wait "$child" || status=$?
+  done
+  child=
+  [ -z "$stop" ] && [ "$status" != 3 ] || break
+  if [ $(($(date +%s) - began)) -ge 60 ]; then
+    delay=1
+  fi
+  echo "supervise: ended with status $status, started again in $delay s" >>"$log"
+  sleep "$delay" &
+  child=$!
+  wait "$child" || true
+  child=
+  delay=$((delay * 2))
+  [ "$delay" -le 30 ] || delay=30
+done
+rm -f "$pidfile"
+END
+  chmod 0755 "$home/supervise.new"
+  mv "$home/supervise.new" "$home/supervise"
+  if is_supervised; then
+    [ -n "$fresh" ] || return 0
+    kill -TERM "$(cat "$pidfile")"
+    tries=0
+    while is_supervised && [ "$tries" -lt 30 ]; do
+      sleep 1
+      tries=$((tries + 1))
+    done
+  fi
+  mkdir -p "${pidfile%/*}"
+  started=$(wc -c <"$log" 2>/dev/null || echo 0)
+  set -- "$home/supervise" "$pidfile" "$log" \
+    "$binary" run --data "$data" --enrollment "$enrollment"
+  if command -v setsid >/dev/null 2>&1; then
+    setsid "$@" </dev/null >/dev/null 2>&1 &
+  else
+    nohup "$@" </dev/null >/dev/null 2>&1 &
+  fi
+  supervisor=$!
+}
+
+is_supervised() {
+  [ -e "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null
+}
+
+is_running() {
+  if [ -n "$systemd" ]; then
+    case $(systemctl is-active "$name.service" || true) in
+      active | activating | reloading) return 0 ;;
+      *) return 1 ;;
+    esac
+  fi
+  is_supervised || { [ -n "${supervisor-}" ] && kill -0 "$supervisor" 2>/dev/null; }
+}
+
+# What the program said last.
+last_words() {
+  if [ -n "$systemd" ]; then
+    journalctl -u "$name.service" -n 20 -o cat --no-pager 2>/dev/null
+  else
+    tail -c "+$((${started:-0} + 1))" "$log" 2>/dev/null
+  fi | grep -v -e '^supervise:' -e 'systemd\[' -e "^$name.service:" -e '^\(Started\|Stopped\|Stopping\) ' |
+    tail -n 1
+}
+
+wait_until_online() {
+  tries=0
+  while [ "$tries" -lt 120 ]; do
+    if "$binary" status --data "$data" >"$work/status" 2>&1; then
+      say "online"
+      return 0
+    fi
+    if ! is_running; then
+      is_enrolled || refuse "$(last_words)"
+      fail "does not stay up: $(last_words)"
+    fi
+    sleep 0.5
+    tries=$((tries + 1))
+  done
+  fail "installed and running, but not online after 60 s: $(head -n 1 "$work/status")"
+}
+
+main() {
+  secret=
+  IFS= read -r secret || true
+  check_host
+  fresh=
+  if is_enrolled && [ -x "$binary" ]; then
+    say "already installed and enrolled, $(readlink "$home/current")"
+  else
+    fresh=yes
+    case $secret in
+      '' | *[!A-Za-z0-9_-]*) fail "no secret on standard input; paste the whole install command" ;;
+    esac
+    is_enrolled || check_command
+    unpack
+    configure
+  fi
+  systemd=
+  [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemd=yes
+  if [ -n "$systemd" ]; then
+    start_with_systemd
+  else
+    start_supervised
+  fi
+  wait_until_online
+}
+
+main
