@@ -2,7 +2,6 @@ package dev.towline.proxy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.common.net.HostAndPort;
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.EnrollmentRequest;
@@ -26,6 +25,7 @@ import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import io.grpc.ManagedChannel;
@@ -79,14 +79,14 @@ class ProxyPathTest {
             mux,
             serial,
             timer,
-            List.of(HostAndPort.fromParts("127.0.0.1", manager.port())),
+            List.of(new ServerAddress("127.0.0.1", manager.port())),
             channels::open,
             2,
             "instance-1",
             new SplittableRandom(1),
             new UplinkConnector.Listener() {
               @Override
-              public void uplinkUp(String managerId, HostAndPort server) {
+              public void uplinkUp(String managerId, ServerAddress server) {
                 notes.add("up " + managerId);
               }
 

@@ -1,10 +1,10 @@
 package dev.towline.proxy.uplink;
 
-import com.google.common.net.HostAndPort;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.ServerAddress;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -17,8 +17,6 @@ import java.util.function.Supplier;
  * end, a window wide enough for many sessions on one connection.
  */
 public final class UplinkChannels {
-  public static final int DEFAULT_PORT = 7443;
-
   private static final int FLOW_CONTROL_WINDOW = 4 << 20;
   private static final int MAX_MESSAGE = 1 << 20;
   private static final int KEEPALIVE_SECONDS = 30;
@@ -31,8 +29,8 @@ public final class UplinkChannels {
   }
 
   /** A channel that holds one TCP connection, opened with its first call. */
-  public ManagedChannel open(HostAndPort server) {
-    return NettyChannelBuilder.forAddress(server.getHost(), server.getPortOrDefault(DEFAULT_PORT))
+  public ManagedChannel open(ServerAddress server) {
+    return NettyChannelBuilder.forAddress(server.host(), server.port())
         .sslContext(tls)
         .directExecutor()
         .flowControlWindow(FLOW_CONTROL_WINDOW)

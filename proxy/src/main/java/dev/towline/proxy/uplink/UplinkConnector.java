@@ -1,8 +1,8 @@
 package dev.towline.proxy.uplink;
 
-import com.google.common.net.HostAndPort;
 import dev.towline.proto.v1.UplinkHello;
 import dev.towline.runtime.backoff.FullJitter;
+import dev.towline.runtime.tls.ServerAddress;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.SynchronizationContext;
@@ -41,8 +41,8 @@ public final class UplinkConnector implements AutoCloseable {
   private final UplinkMux mux;
   private final SynchronizationContext serial;
   private final ScheduledExecutorService timer;
-  private final List<HostAndPort> servers;
-  private final Function<HostAndPort, ManagedChannel> dialler;
+  private final List<ServerAddress> servers;
+  private final Function<ServerAddress, ManagedChannel> dialler;
   private final String instance;
   private final Listener listener;
   private final List<Slot> slots = new ArrayList<>();
@@ -51,7 +51,7 @@ public final class UplinkConnector implements AutoCloseable {
 
   /** Hears that the way to a manager is there or lost; called in the serial order. */
   public interface Listener {
-    void uplinkUp(String managerId, HostAndPort server);
+    void uplinkUp(String managerId, ServerAddress server);
 
     void uplinkLost(String reason);
   }
@@ -65,8 +65,8 @@ public final class UplinkConnector implements AutoCloseable {
       UplinkMux mux,
       SynchronizationContext serial,
       ScheduledExecutorService timer,
-      List<HostAndPort> servers,
-      Function<HostAndPort, ManagedChannel> dialler,
+      List<ServerAddress> servers,
+      Function<ServerAddress, ManagedChannel> dialler,
       int connections,
       String instance,
       RandomGenerator random,
@@ -155,7 +155,7 @@ public final class UplinkConnector implements AutoCloseable {
     final UplinkHello.Lane kind;
     final FullJitter jitter;
     @Nullable LaneStream stream;
-    @Nullable HostAndPort server;
+    @Nullable ServerAddress server;
     int tried;
     boolean wasUp;
 
@@ -173,7 +173,7 @@ public final class UplinkConnector implements AutoCloseable {
       if (closed || stream != null) {
         return;
       }
-      HostAndPort target = leads() ? servers.get(tried % servers.size()) : leadersServer();
+      ServerAddress target = leads() ? servers.get(tried % servers.size()) : leadersServer();
       if (target == null) {
         return;
       }
@@ -232,7 +232,7 @@ public final class UplinkConnector implements AutoCloseable {
       serial.schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS, timer);
     }
 
-    private @Nullable HostAndPort leadersServer() {
+    private @Nullable ServerAddress leadersServer() {
       Slot leader = slots.getFirst();
       return leader.stream != null && leader.wasUp ? leader.server : null;
     }
