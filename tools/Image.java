@@ -1,0 +1,268 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Lays out in a directory what the package of a program holds: start script, jars, what {@code
+ * src/main/dist} adds, and the run-time image of the JDK.
+ *
+ * <p>Arguments are names followed by values, see {@link #argument}. Running it again changes
+ * nothing that is up to date.
+ */
+final class Image {
+  /** Native code for systems other than Linux on x86-64 and aarch64, by the jar that holds it. */
+  private static final Map<String, Pattern> LEFT_OUT =
+      Map.of(
+          "grpc-netty-shaded-", Pattern.compile("META-INF/native/.*_(osx|windows)_.*"),
+          "sqlite-jdbc-",
+              Pattern.compile("org/sqlite/native/(?!Linux/(x86_64|aarch64)/)[^/]+/.*\\.[a-z]+"));
+
+  private static final List<String> JLINK_OPTIONS =
+      List.of("--strip-java-debug-attributes", "--no-header-files", "--no-man-pages");
+
+  private final Map<String, String> arguments;
+  private final Path image;
+
+  private Image(Map<String, String> arguments) {
+    this.arguments = arguments;
+    this.image = Path.of(argument("image"));
+  }
+
+  public static void main(String[] args) throws Exception {
+    Map<String, String> arguments = new HashMap<>();
+    for (int i = 0; i < args.length; i += 2) {
+      arguments.put(args[i], args[i + 1]);
+    }
+    new Image(arguments).build();
+  }
+
+  private void build() throws Exception {
+    List<String> jars = libraries();
+    launcher(jars);
+    dist();
+    if (!Boolean.parseBoolean(argument("skip-runtime"))) {
+      runtime();
+    }
+  }
+
+  private String argument(String name) {
+    String value = arguments.get(name);
+    if (value == null) {
+      throw new IllegalArgumentException(name + " is missing (given: " + arguments.keySet() + ")");
+    }
+    return value;
+  }
+
+  /** Fills {@code lib/}; returns the file names in the order of the class path. */
+  private List<String> libraries() throws IOException {
+    Path lib = Files.createDirectories(image.resolve("lib"));
+    List<Path> sources = new ArrayList<>();
+    sources.add(Path.of(argument("jar")));
+    Arrays.stream(argument("class-path").split(":"))
+        .map(Path::of)
+        .filter(Files::isRegularFile)
+        .forEach(sources::add);
+    List<String> names = new ArrayList<>();
+    for (Path source : sources) {
+      String name = source.getFileName().toString();
+      if (names.contains(name)) {
+        throw new IOException("two libraries are called " + name);
+      }
+      names.add(name);
+      Path target = lib.resolve(name);
+      if (Files.exists(target)
+          && Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(source)) == 0) {
+        continue;
+      }
+      Path temporary = lib.resolve(name + ".tmp");
+      Pattern leftOut =
+          LEFT_OUT.entrySet().stream()
+              .filter(entry -> name.startsWith(entry.getKey()))
+              .map(Map.Entry::getValue)
+              .findFirst()
+              .orElse(null);
+      if (leftOut == null) {
+        Files.copy(source, temporary, StandardCopyOption.REPLACE_EXISTING);
+      } else {
+        copyWithout(source, temporary, leftOut);
+      }
+      Files.setLastModifiedTime(temporary, Files.getLastModifiedTime(source));
+      Files.move(temporary, target, StandardCopyOption.REPLACE_EXISTING);
+    }
+    deleteOthers(lib, new HashSet<>(names));
+    return names;
+  }
+
+  private static void copyWithout(Path source, Path target, Pattern leftOut) throws IOException {
+    int left = 0;
+    try (var in = new ZipFile(source.toFile());
+        OutputStream file = Files.newOutputStream(target);
+        var out = new ZipOutputStream(file)) {
+      for (ZipEntry entry : Collections.list(in.entries())) {
+        if (leftOut.matcher(entry.getName()).matches()) {
+          left++;
+          continue;
+        }
+        byte[] content;
+        try (InputStream stream = in.getInputStream(entry)) {
+          content = stream.readAllBytes();
+        }
+        var copy = new ZipEntry(entry.getName());
+        copy.setTimeLocal(entry.getTimeLocal());
+        copy.setMethod(entry.getMethod());
+        if (entry.getMethod() == ZipEntry.STORED) {
+          var crc = new CRC32();
+          crc.update(content);
+          copy.setCrc(crc.getValue());
+          copy.setSize(content.length);
+        }
+        out.putNextEntry(copy);
+        out.write(content);
+        out.closeEntry();
+      }
+    }
+    if (left == 0) {
+      throw new IOException("nothing to leave out of " + source + " (expected: " + leftOut + ")");
+    }
+  }
+
+  private void launcher(List<String> jars) throws IOException {
+    StringBuilder classPath = new StringBuilder();
+    for (String jar : jars) {
+      classPath.append(classPath.isEmpty() ? "" : ":").append("$home/lib/").append(jar);
+    }
+    String script =
+        Files.readString(Path.of(argument("launcher")))
+            .replace("@program@", argument("program"))
+            .replace("@main@", argument("main"))
+            .replace("@java-options@", argument("java-options").strip().replaceAll("\\s+", " "))
+            .replace("@class-path@", classPath);
+    Path target = Files.createDirectories(image.resolve("bin")).resolve(argument("program"));
+    Files.writeString(target, script);
+    Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  private void dist() throws IOException {
+    Path dist = Path.of(argument("dist"));
+    if (Files.isDirectory(dist)) {
+      copyTree(dist, image, false);
+    }
+  }
+
+  /**
+   * Links the modules once for all programs that name the same ones, then shares the files: an
+   * image is 70 MB.
+   */
+  private void runtime() throws Exception {
+    Path jdk = Path.of(System.getProperty("java.home"));
+    Path runtimes = Files.createDirectories(Path.of(argument("runtimes")));
+    String key =
+        hash(Files.readString(jdk.resolve("release")) + argument("modules") + JLINK_OPTIONS);
+    Path linked = runtimes.resolve(key);
+    try (var channel =
+            FileChannel.open(
+                runtimes.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        var _ = channel.lock()) {
+      if (!Files.exists(linked)) {
+        Path temporary = runtimes.resolve(key + ".tmp");
+        delete(temporary);
+        jlink(jdk, temporary);
+        Files.move(temporary, linked);
+      }
+    }
+    Path runtime = image.resolve("runtime");
+    Path stamp = image.resolveSibling(image.getFileName() + ".runtime");
+    if (Files.isDirectory(runtime) && Files.exists(stamp) && Files.readString(stamp).equals(key)) {
+      return;
+    }
+    delete(runtime);
+    copyTree(linked, runtime, true);
+    Files.writeString(stamp, key);
+  }
+
+  private void jlink(Path jdk, Path output) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(jdk.resolve("bin/jlink").toString());
+    command.addAll(List.of("--add-modules", argument("modules").replaceAll("\\s+", "")));
+    command.addAll(JLINK_OPTIONS);
+    command.addAll(List.of("--output", output.toString()));
+    int status = new ProcessBuilder(command).inheritIO().start().waitFor();
+    if (status != 0) {
+      throw new IOException("jlink ended with " + status + ": " + command);
+    }
+    // Only a JDK that dumps its own archive of classes reads it.
+    Files.deleteIfExists(output.resolve("lib/classlist"));
+  }
+
+  private static void copyTree(Path from, Path to, boolean link) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        Path target = to.resolve(from.relativize(file).toString());
+        if (Files.isSymbolicLink(file)) {
+          Files.createSymbolicLink(target, Files.readSymbolicLink(file));
+        } else if (Files.isDirectory(file)) {
+          Files.createDirectories(target);
+        } else if (link) {
+          Files.createLink(target, file);
+        } else {
+          Files.copy(
+              file,
+              target,
+              StandardCopyOption.REPLACE_EXISTING,
+              StandardCopyOption.COPY_ATTRIBUTES);
+        }
+      }
+    }
+  }
+
+  private static void deleteOthers(Path directory, Set<String> names) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        if (!names.contains(file.getFileName().toString())) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  private static void delete(Path tree) throws IOException {
+    if (!Files.exists(tree)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(tree)) {
+      for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  private static String hash(String text) throws Exception {
+    byte[] digest =
+        MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+    return HexFormat.of().formatHex(digest, 0, 8);
+  }
+}
