@@ -97,7 +97,13 @@ public final class EnrollmentClient {
     Attempt attempt =
         new Attempt(
             begin,
-            nonce -> file.secret().proof(Fingerprints.sha256(request), nonce, root),
+            nonce ->
+                file.secret()
+                    .proof(
+                        Fingerprints.sha256(request),
+                        nonce,
+                        root,
+                        Fingerprints.sha256(facts.toByteArray())),
             ByteString.copyFrom(request),
             facts,
             issued -> {
@@ -147,7 +153,11 @@ public final class EnrollmentClient {
                 Signatures.signP256(
                     expired.key(),
                     RECOVERY_CONTEXT,
-                    concat(Fingerprints.sha256(request), nonce, root)),
+                    concat(
+                        Fingerprints.sha256(request),
+                        nonce,
+                        root,
+                        Fingerprints.sha256(facts.toByteArray()))),
             ByteString.copyFrom(request),
             facts,
             issued -> accept(issued, key, self.fleet(), roots, self::equals));

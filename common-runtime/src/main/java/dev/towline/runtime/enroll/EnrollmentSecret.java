@@ -14,9 +14,10 @@ public final class EnrollmentSecret {
     this.secret = secret.clone();
   }
 
-  /** Proves knowledge of the secret for exactly this key, at exactly this attempt. */
-  public byte[] proof(byte[] requestSha256, byte[] nonce, byte[] rootSha256) {
-    return Signatures.hmacSha256(secret, PROOF_CONTEXT, requestSha256, nonce, rootSha256);
+  /** Proves knowledge of the secret for exactly this key and host, at exactly this attempt. */
+  public byte[] proof(byte[] requestSha256, byte[] nonce, byte[] rootSha256, byte[] factsSha256) {
+    return Signatures.hmacSha256(
+        secret, PROOF_CONTEXT, requestSha256, nonce, rootSha256, factsSha256);
   }
 
   /** The key that a relay's child and its parent share until the child holds a certificate. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.EnrollmentChallenge;
 import dev.towline.proto.v1.EnrollmentIssued;
+import dev.towline.proto.v1.EnrollmentProof;
 import dev.towline.proto.v1.EnrollmentRefused;
 import dev.towline.proto.v1.EnrollmentRequest;
 import dev.towline.proto.v1.EnrollmentResponse;
@@ -227,7 +228,7 @@ final class EnrollmentClientTest {
             return;
           }
           byte[] csr = request.getProof().getCertificateRequest().toByteArray();
-          if (checkProof && !proven(csr, nonce, request.getProof().getProof().toByteArray())) {
+          if (checkProof && !proven(request.getProof(), nonce)) {
             answers.onNext(
                 EnrollmentResponse.newBuilder()
                     .setRefused(
@@ -260,7 +261,10 @@ final class EnrollmentClientTest {
       };
     }
 
-    private boolean proven(byte[] csr, byte[] nonce, byte[] proof) {
+    private boolean proven(EnrollmentProof said, byte[] nonce) {
+      byte[] csr = said.getCertificateRequest().toByteArray();
+      byte[] facts = Fingerprints.sha256(said.getFacts().toByteArray());
+      byte[] proof = said.getProof().toByteArray();
       byte[] root = Fingerprints.sha256(fleet.roots().getFirst());
       byte[] request = Fingerprints.sha256(csr);
       if (recovering != null) {
@@ -268,12 +272,13 @@ final class EnrollmentClientTest {
             ByteString.copyFrom(request)
                 .concat(ByteString.copyFrom(nonce))
                 .concat(ByteString.copyFrom(root))
+                .concat(ByteString.copyFrom(facts))
                 .toByteArray();
         return Signatures.verifyP256(
             recovering.leaf().getPublicKey(), "towline recover v1", data, proof);
       }
       return Arrays.equals(
-          Signatures.hmacSha256(secret, "towline enroll v1", request, nonce, root), proof);
+          Signatures.hmacSha256(secret, "towline enroll v1", request, nonce, root, facts), proof);
     }
   }
 }

@@ -123,7 +123,8 @@ public final class Enrollment {
             ENROLL,
             Fingerprints.sha256(request),
             nonce,
-            Fingerprints.sha256(fleet.roots().getLast()));
+            Fingerprints.sha256(fleet.roots().getLast()),
+            Fingerprints.sha256(proof.getFacts().toByteArray()));
     if (!MessageDigest.isEqual(expected, proof.getProof().toByteArray())) {
       limit.failed(source);
       events.record(
@@ -182,6 +183,9 @@ public final class Enrollment {
             .concat(
                 com.google.protobuf.ByteString.copyFrom(
                     Fingerprints.sha256(fleet.roots().getLast())))
+            .concat(
+                com.google.protobuf.ByteString.copyFrom(
+                    Fingerprints.sha256(proof.getFacts().toByteArray())))
             .toByteArray();
     if (!Signatures.verifyP256(
         leaf.getPublicKey(), RECOVER, signed, proof.getProof().toByteArray())) {
