@@ -1,0 +1,192 @@
+package dev.towline.manager.testing;
+
+import dev.towline.manager.Manager;
+import dev.towline.manager.ManagerConfig;
+import dev.towline.manager.ManagerServices;
+import dev.towline.manager.enrollment.CreatedToken;
+import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.events.EventRecord;
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.runtime.enroll.EnrollmentClient;
+import dev.towline.runtime.enroll.EnrollmentFile;
+import dev.towline.runtime.enroll.EnrollmentOutcome;
+import dev.towline.runtime.enroll.EnrollmentSecret;
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.Await;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+/** A whole manager on loopback with an embedded database, and hosts for it. */
+public final class ManagerFixture implements AutoCloseable {
+  public static final Duration BOUND = Duration.ofSeconds(20);
+
+  private final Path directory;
+  private final Clock clock;
+  private final FleetChannels channels = new FleetChannels(Thread.ofPlatform().daemon().factory());
+  private final AtomicInteger names = new AtomicInteger();
+  private final List<AutoCloseable> peers = new ArrayList<>();
+  private final ManagerConfig config;
+  private Manager manager;
+
+  public ManagerFixture(Path directory) {
+    this(directory, Clock.systemUTC());
+  }
+
+  public ManagerFixture(Path directory, Clock clock) {
+    this.directory = directory;
+    this.clock = clock;
+    this.config =
+        new ManagerConfig(
+            directory.resolve("manager"),
+            "127.0.0.1",
+            freePort(),
+            freePort(),
+            freePort(),
+            freePort(),
+            List.of("127.0.0.1"),
+            Optional.empty(),
+            Optional.empty(),
+            Duration.ofSeconds(60),
+            Optional.empty());
+    this.manager = Manager.start(config, clock, new SecureRandom());
+  }
+
+  public Manager manager() {
+    return manager;
+  }
+
+  public ManagerServices services() {
+    return manager.services();
+  }
+
+  public FleetChannels channels() {
+    return channels;
+  }
+
+  public Clock clock() {
+    return clock;
+  }
+
+  public ServerAddress address() {
+    return new ServerAddress("127.0.0.1", manager.sessionPort());
+  }
+
+  public void restart() {
+    manager.close();
+    manager = Manager.start(config, clock, new SecureRandom());
+  }
+
+  public CreatedToken token(int maxUses) {
+    return services()
+        .tokens()
+        .create(
+            new NewToken(
+                Role.AGENT,
+                "linux",
+                "",
+                "",
+                "web",
+                "",
+                "",
+                List.of("blue"),
+                "",
+                "",
+                false,
+                Duration.ofHours(1),
+                maxUses,
+                "test"));
+  }
+
+  public HostFacts facts(String name) {
+    return HostFacts.newBuilder()
+        .setHostName(name)
+        .setOs("linux")
+        .setMachineId("machine-of-" + name)
+        .setBootId("boot-1")
+        .setAssetKind("HOST")
+        .build();
+  }
+
+  public EnrollmentFile file(CreatedToken token, byte[] secret) {
+    return new EnrollmentFile(
+        services().fleet().id(),
+        token.token().role(),
+        services().fleet().rootFingerprint(),
+        token.token().id(),
+        new EnrollmentSecret(secret),
+        List.of(address()),
+        JsonNodeFactory.instance.objectNode());
+  }
+
+  public EnrollmentOutcome enroll(CreatedToken token, HostFacts facts) {
+    return enroll(file(token, token.secret()), facts);
+  }
+
+  public EnrollmentOutcome enroll(EnrollmentFile file, HostFacts facts) {
+    Path home = directory.resolve("node-" + names.incrementAndGet());
+    try {
+      return new EnrollmentClient(channels, clock, new SecureRandom())
+          .enroll(file, facts, new IdentityStore(home));
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  public IssuedIdentity enrolled(CreatedToken token, HostFacts facts) {
+    return switch (enroll(token, facts)) {
+      case EnrollmentOutcome.Issued issued -> issued.identity();
+      case EnrollmentOutcome other -> throw new AssertionError("not enrolled: " + other);
+    };
+  }
+
+  /** A host that is enrolled and can open sessions. */
+  public FakeNode host(String name) {
+    return node(enrolled(token(0), facts(name)), facts(name));
+  }
+
+  public FakeNode node(IssuedIdentity identity, HostFacts facts) {
+    FakeNode node = new FakeNode(this, identity, facts);
+    peers.add(node);
+    return node;
+  }
+
+  public List<EventRecord> events(String code) {
+    return services().events().list(code, "", 0, 100);
+  }
+
+  public EventRecord event(String code) {
+    return Await.value("event " + code, BOUND, () -> events(code).stream().findFirst());
+  }
+
+  @Override
+  public void close() throws Exception {
+    for (AutoCloseable peer : peers) {
+      peer.close();
+    }
+    manager.close();
+    channels.close();
+  }
+
+  private static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
