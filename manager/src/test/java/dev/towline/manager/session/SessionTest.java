@@ -146,8 +146,7 @@ final class SessionTest {
         .isInstanceOf(DirectiveVerdict.Accept.class);
 
     session.accept(taken.directive());
-    DirectiveResult result =
-        session.result(taken.directive(), Outcome.OUTCOME_SUCCEEDED, "");
+    DirectiveResult result = session.result(taken.directive(), Outcome.OUTCOME_SUCCEEDED, "");
     assertThat(session.take(ManagerFrame::hasAck).getAck().getSequence()).isEqualTo(1);
     assertThat(awaitEnded(action.getId()).getTargets(0).getOutcome())
         .isEqualTo(Outcome.OUTCOME_SUCCEEDED);
@@ -311,9 +310,7 @@ final class SessionTest {
     for (int i = 0; i < 2; i++) {
       var session = host.connect();
       session.send(
-          AgentFrame.newBuilder()
-              .setHeartbeat(Heartbeat.newBuilder().setAckWanted(true))
-              .build());
+          AgentFrame.newBuilder().setHeartbeat(Heartbeat.newBuilder().setAckWanted(true)).build());
       session.take(ManagerFrame::hasHeartbeatAck);
       session.drop();
       awaitPresence("web-1", Presence.OFFLINE);
@@ -382,8 +379,7 @@ final class SessionTest {
     for (int i = 0; i < 2; i++) {
       session.send(
           AgentFrame.newBuilder()
-              .setSecurityEvent(
-                  SecurityEvent.newBuilder().setCode("directive.forged").setId("e-1"))
+              .setSecurityEvent(SecurityEvent.newBuilder().setCode("directive.forged").setId("e-1"))
               .build());
       assertThat(session.take(ManagerFrame::hasAck).getAck().getId()).isEqualTo("e-1");
     }

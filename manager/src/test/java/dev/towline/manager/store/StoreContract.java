@@ -102,16 +102,15 @@ abstract class StoreContract {
     do {
       Node after = last;
       List<Node> page =
-          many(
-              tx ->
-                  tx.nodes()
-                      .list(
-                          new NodeQuery(
-                              Role.AGENT,
-                              Selector.ALL,
-                              after == null ? "" : after.name(),
-                              after == null ? "" : after.id(),
-                              2)));
+          many(tx ->
+              tx.nodes()
+                  .list(
+                      new NodeQuery(
+                          Role.AGENT,
+                          Selector.ALL,
+                          after == null ? "" : after.name(),
+                          after == null ? "" : after.id(),
+                          2)));
       page.forEach(node -> seen.add(node.id()));
       last = page.isEmpty() ? null : page.getLast();
     } while (last != null);
@@ -140,11 +139,10 @@ abstract class StoreContract {
     write(tx -> tx.nodes().revoke("n1", 9, "again"));
     assertThat(many(tx -> tx.nodes().revoked()))
         .singleElement()
-        .satisfies(
-            revoked -> {
-              assertThat(revoked.revokedMs()).isEqualTo(5);
-              assertThat(revoked.reason()).isEqualTo("stolen");
-            });
+        .satisfies(revoked -> {
+          assertThat(revoked.revokedMs()).isEqualTo(5);
+          assertThat(revoked.reason()).isEqualTo("stolen");
+        });
   }
 
   @Test
@@ -179,9 +177,7 @@ abstract class StoreContract {
     create(node("n1", "web-1", "web", List.of()));
     assertThat(store.<Long>commit(tx -> tx.sessions().open(opening("n1", 0)))).isEqualTo(1);
     assertThat(store.<Long>commit(tx -> tx.sessions().open(opening("n1", 0)))).isEqualTo(2);
-    assertThat(
-            store.<Boolean>commit(
-                tx -> tx.sessions().end("n1", 1, Presence.OFFLINE, 50)))
+    assertThat(store.<Boolean>commit(tx -> tx.sessions().end("n1", 1, Presence.OFFLINE, 50)))
         .isFalse();
     assertThat(store.<Boolean>commit(tx -> tx.sessions().confirm("n1", 1))).isFalse();
     assertThat(store.<Boolean>commit(tx -> tx.sessions().confirm("n1", 2))).isTrue();
@@ -202,15 +198,12 @@ abstract class StoreContract {
     try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
       List<CompletableFuture<QueuedDirective>> added =
           IntStream.range(0, 200)
-              .mapToObj(
-                  i ->
-                      CompletableFuture.supplyAsync(
-                          () ->
-                              store.commit(
-                                  tx ->
-                                      tx.directives()
-                                          .add(directive("d" + i, i % 2 == 0 ? "n1" : "n2"))),
-                          executor))
+              .mapToObj(i ->
+                  CompletableFuture.supplyAsync(
+                      () ->
+                          store.commit(tx ->
+                              tx.directives().add(directive("d" + i, i % 2 == 0 ? "n1" : "n2"))),
+                      executor))
               .toList();
       added.forEach(CompletableFuture::join);
     }
@@ -236,10 +229,8 @@ abstract class StoreContract {
     write(tx -> tx.directives().delivered("n1", 1));
     assertThat(state("d1")).isEqualTo(DirectiveState.ACCEPTED);
     assertThat(
-            store.<Boolean>commit(
-                tx ->
-                    tx.directives()
-                        .end("d1", DirectiveState.ENDED, Outcome.OUTCOME_CANCELLED, "", 5)))
+            store.<Boolean>commit(tx ->
+                tx.directives().end("d1", DirectiveState.ENDED, Outcome.OUTCOME_CANCELLED, "", 5)))
         .isTrue();
     assertThat(
             store.<Boolean>commit(
@@ -291,8 +282,7 @@ abstract class StoreContract {
         .containsExactly("d1");
     assertThat(is(tx -> tx.actions().ended("a1"))).isTrue();
     assertThat(is(tx -> tx.actions().ended("a2"))).isFalse();
-    assertThat(one(tx -> tx.sessions().find("n1")).orElseThrow().lastDelivered())
-        .isEqualTo(1);
+    assertThat(one(tx -> tx.sessions().find("n1")).orElseThrow().lastDelivered()).isEqualTo(1);
   }
 
   @Test
@@ -347,8 +337,7 @@ abstract class StoreContract {
     write(tx -> tx.relays().forgetPairingKey("c"));
     assertThat(many(tx -> tx.relays().pairs()).getFirst().pairingKey()).isEmpty();
     write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "x:9", "b", 1, 2, 3)));
-    assertThat(one(tx -> tx.relays().named("child")).orElseThrow().dialAddress())
-        .isEqualTo("x:9");
+    assertThat(one(tx -> tx.relays().named("child")).orElseThrow().dialAddress()).isEqualTo("x:9");
   }
 
   @Test
@@ -366,14 +355,13 @@ abstract class StoreContract {
     for (int i = 0; i < 20; i++) {
       int number = i;
       works.add(
-          store.write(
-              tx -> {
-                tx.fleet().put("value" + number, "x");
-                if (number % 5 == 0) {
-                  throw new IllegalStateException("refused " + number);
-                }
-                return "done";
-              }));
+          store.write(tx -> {
+            tx.fleet().put("value" + number, "x");
+            if (number % 5 == 0) {
+              throw new IllegalStateException("refused " + number);
+            }
+            return "done";
+          }));
     }
     for (int i = 0; i < 20; i++) {
       int number = i;
@@ -404,11 +392,10 @@ abstract class StoreContract {
   }
 
   private void write(java.util.function.Consumer<Tx> work) {
-    store.commit(
-        tx -> {
-          work.accept(tx);
-          return true;
-        });
+    store.commit(tx -> {
+      work.accept(tx);
+      return true;
+    });
   }
 
   private void create(Node node) {
@@ -429,31 +416,29 @@ abstract class StoreContract {
 
   private void action(String id, String directive, String target) {
     write(tx -> tx.actions().create(storedAction(id, 1, "")));
-    write(
-        tx ->
-            tx.directives()
-                .add(
-                    new NewDirective(
-                        directive,
-                        target,
-                        DirectiveKind.DIRECTIVE_KIND_NO_OP,
-                        ByteString.EMPTY,
-                        1,
-                        1000,
-                        id,
-                        DirectiveState.QUEUED)));
+    write(tx ->
+        tx.directives()
+            .add(
+                new NewDirective(
+                    directive,
+                    target,
+                    DirectiveKind.DIRECTIVE_KIND_NO_OP,
+                    ByteString.EMPTY,
+                    1,
+                    1000,
+                    id,
+                    DirectiveState.QUEUED)));
   }
 
   private boolean save(String node, SignedResult signed) {
-    return store.commit(
-        tx -> {
-          try {
-            return tx.directives()
-                .saveResult(node, DirectiveResult.parseFrom(signed.getResult()), signed, 3);
-          } catch (com.google.protobuf.InvalidProtocolBufferException e) {
-            throw new IllegalStateException(e);
-          }
-        });
+    return store.commit(tx -> {
+      try {
+        return tx.directives()
+            .saveResult(node, DirectiveResult.parseFrom(signed.getResult()), signed, 3);
+      } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   private static SignedResult result(String directive, long record, Outcome outcome, String out) {

@@ -160,8 +160,7 @@ public final class FakeNode implements AutoCloseable {
       long deadline = System.nanoTime() + ManagerFixture.BOUND.toNanos();
       while (true) {
         try {
-          ManagerFrame frame =
-              received.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+          ManagerFrame frame = received.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
           if (frame == null) {
             throw new AssertionError("waited in vain for a frame; others: " + putBack);
           }
@@ -234,8 +233,7 @@ public final class FakeNode implements AutoCloseable {
                       .setResult(bytes)
                       .setSignature(
                           ByteString.copyFrom(
-                              Signatures.signP256(
-                                  key, "towline result v1", bytes.toByteArray()))))
+                              Signatures.signP256(key, "towline result v1", bytes.toByteArray()))))
               .build());
     }
 
