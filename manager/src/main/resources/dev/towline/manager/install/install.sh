@@ -126,6 +126,12 @@ is_enrolled() {
 }
 
 start_with_systemd() {
+  # All but the agent run as a user of their own, which the unit names.
+  user=$(sed -n 's/^User=//p' "$home/current/systemd/$name.service")
+  if [ -n "$user" ] && ! id "$user" >/dev/null 2>&1; then
+    useradd --system --user-group --home-dir /var/lib/towline --no-create-home --shell /usr/sbin/nologin "$user" ||
+      fail "the user $user can't be created"
+  fi
   cp "$home/current/systemd/$name.service" "/etc/systemd/system/$name.service"
   mkdir -p "/etc/systemd/system/$name.service.d"
   cat >"/etc/systemd/system/$name.service.d/install.conf" <<END
