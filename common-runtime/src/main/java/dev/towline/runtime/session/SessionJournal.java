@@ -96,6 +96,10 @@ public final class SessionJournal implements AutoCloseable {
     return List.copyOf(results.values());
   }
 
+  int resultCount() {
+    return results.size();
+  }
+
   /** Unacknowledged results after the given one, oldest first, at most {@code limit}. */
   List<StoredResult> resultsAfter(RecordId last, int limit) {
     return results.tailMap(last, false).values().stream().limit(limit).toList();

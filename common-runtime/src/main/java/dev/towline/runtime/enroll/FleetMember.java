@@ -1,0 +1,84 @@
+package dev.towline.runtime.enroll;
+
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.identity.Revocations;
+import dev.towline.runtime.identity.RootSuccession;
+import dev.towline.runtime.identity.TrustAnchors;
+import java.io.IOException;
+import java.security.cert.X509Certificate;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * This program as a member of its fleet: its present certificate, the roots it trusts, and the
+ * verifier of peers that follows from them.
+ *
+ * <p>Threading: thread-safe. Failure: a change that can't be written to the disk is an {@link
+ * IOException} and has not happened.
+ */
+public final class FleetMember {
+  private final IdentityStore store;
+  private final PeerVerifier verifier;
+  private volatile IssuedIdentity identity;
+  private volatile TrustAnchors anchors;
+
+  public FleetMember(
+      IdentityStore store,
+      IssuedIdentity identity,
+      List<X509Certificate> roots,
+      Revocations revocations,
+      InstantSource clock) {
+    this.store = store;
+    this.identity = identity;
+    this.anchors = new TrustAnchors(identity.identity().fleet(), roots);
+    this.verifier = new PeerVerifier(() -> anchors, revocations, clock);
+  }
+
+  public NodeIdentity self() {
+    return identity.identity();
+  }
+
+  /** The present certificate and its key. */
+  public IssuedIdentity identity() {
+    return identity;
+  }
+
+  /** For TLS contexts: the present certificate, at each handshake. */
+  public Optional<IssuedIdentity> presented() {
+    return Optional.of(identity);
+  }
+
+  public PeerVerifier verifier() {
+    return verifier;
+  }
+
+  public TrustAnchors anchors() {
+    return anchors;
+  }
+
+  /** Uses another certificate of the same name from now on. */
+  public synchronized void renew(IssuedIdentity renewed, List<X509Certificate> offeredRoots)
+      throws IOException {
+    if (!renewed.identity().equals(identity.identity())) {
+      throw new IllegalArgumentException(
+          "renewed identity: %s (expected: %s)".formatted(renewed.identity(), self()));
+    }
+    List<X509Certificate> roots = RootSuccession.follow(anchors.roots(), offeredRoots);
+    store.save(renewed, roots);
+    anchors = new TrustAnchors(self().fleet(), roots);
+    identity = renewed;
+  }
+
+  /** Trusts, of these roots, those that follow from the ones trusted already. */
+  public synchronized void followRoots(List<X509Certificate> offered) throws IOException {
+    List<X509Certificate> roots = RootSuccession.follow(anchors.roots(), offered);
+    if (!roots.equals(anchors.roots())) {
+      store.saveRoots(roots);
+      anchors = new TrustAnchors(self().fleet(), roots);
+    }
+  }
+}

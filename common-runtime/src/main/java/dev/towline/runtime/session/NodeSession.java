@@ -1,0 +1,187 @@
+package dev.towline.runtime.session;
+
+import com.google.protobuf.ByteString;
+import dev.towline.proto.v1.ActionOutput;
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.DirectiveKind;
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.ServerAddress;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+
+/**
+ * A node's session with its manager: dials the servers it knows, keeps one conversation up, renews
+ * the certificate, and brings every directive to its handler at most once.
+ *
+ * <p>Lifecycle: construct, {@link #start}, {@link #close}. The journal belongs to the session from
+ * the start on and is closed with it.
+ *
+ * <p>Threading: one thread owns all state; everything public may be called from any thread.
+ * Handlers and observers are called on that thread.
+ *
+ * <p>Failure: whatever happens to connections is answered by dialling again with full jitter. An
+ * error of the journal ends the session for good ({@link SessionObserver#failed}).
+ */
+public final class NodeSession implements AutoCloseable {
+  private static final int MAX_LIVE_OUTPUTS = 64;
+
+  private final SessionLoop loop;
+  private final List<DirectiveHandler> handlers;
+  private final AtomicInteger liveOutputs = new AtomicInteger();
+
+  /**
+   * What a session is made from.
+   *
+   * @param servers in the order in which they are tried
+   * @param dialled which roles may answer there
+   * @param facts read at each hello
+   * @param nanoTime monotonic, as {@link System#nanoTime}
+   */
+  public record Parts(
+      FleetMember member,
+      List<ServerAddress> servers,
+      Set<Role> dialled,
+      Supplier<HostFacts> facts,
+      SessionJournal journal,
+      RevocationRegistry revocations,
+      List<DirectiveHandler> handlers,
+      HeartbeatSource heartbeats,
+      SessionObserver observer,
+      FleetChannels channels,
+      InstantSource clock,
+      LongSupplier nanoTime,
+      SecureRandom random,
+      ThreadFactory threads) {
+    public Parts {
+      servers = List.copyOf(servers);
+      dialled = Set.copyOf(dialled);
+      handlers = List.copyOf(handlers);
+      if (servers.isEmpty()) {
+        throw new IllegalArgumentException("servers: none (expected: at least one)");
+      }
+    }
+
+    boolean expects(NodeIdentity peer) {
+      return dialled.contains(peer.role());
+    }
+
+    boolean handles(DirectiveKind kind) {
+      return handlers.stream().anyMatch(handler -> handler.handles(kind));
+    }
+  }
+
+  public NodeSession(Parts parts) {
+    this.handlers = parts.handlers();
+    this.loop = new SessionLoop(parts, this::run);
+  }
+
+  /** Starts to dial. */
+  public void start() {
+    loop.start();
+  }
+
+  /**
+   * Sends a frame of the program's own, best effort: false when no session is up or the peer is
+   * slow. Whoever needs it to arrive sends it again at {@link SessionObserver#online}.
+   */
+  public CompletableFuture<Boolean> send(AgentFrame frame) {
+    var sent = new CompletableFuture<Boolean>();
+    loop.post(() -> sent.complete(loop.sendNow(frame, true)));
+    return sent;
+  }
+
+  /** Reports a security event: kept on the disk until the manager has it. */
+  public void securityEvent(String code, String detail) {
+    loop.post(() -> loop.securityEvent(code, detail));
+  }
+
+  /** Says goodbye and ends; waits for the end for a short while. May be called twice. */
+  public void close(Goodbye.Reason reason) {
+    try {
+      loop.stop(reason).get(5, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException _) {
+      // It ends with the process at the latest.
+    }
+  }
+
+  @Override
+  public void close() {
+    close(Goodbye.Reason.AGENT_STOP);
+  }
+
+  private void run(AcceptedDirective directive) {
+    Optional<DirectiveHandler> handler =
+        handlers.stream().filter(h -> h.handles(directive.kind())).findFirst();
+    handler.ifPresent(h -> h.accepted(directive, new LoopProgress(directive)));
+  }
+
+  /** Brings a handler's reports to the session's thread. */
+  private final class LoopProgress implements DirectiveHandler.Progress {
+    private final AcceptedDirective directive;
+    private final AtomicBoolean finished = new AtomicBoolean();
+
+    LoopProgress(AcceptedDirective directive) {
+      this.directive = directive;
+    }
+
+    @Override
+    public void started() throws InterruptedException {
+      CompletableFuture<Void> durable = new CompletableFuture<>();
+      loop.post(() -> loop.directiveStarted(directive, durable));
+      try {
+        durable.get();
+      } catch (ExecutionException e) {
+        throw new IllegalStateException(
+            "start of directive %d can't be noted".formatted(directive.sequence()), e);
+      }
+    }
+
+    @Override
+    public void output(long offset, ByteString data) {
+      if (liveOutputs.incrementAndGet() > MAX_LIVE_OUTPUTS) {
+        liveOutputs.decrementAndGet();
+        return;
+      }
+      loop.post(() -> {
+        liveOutputs.decrementAndGet();
+        var _ =
+            loop.sendNow(
+                AgentFrame.newBuilder()
+                    .setOutput(
+                        ActionOutput.newBuilder()
+                            .setDirectiveId(directive.id())
+                            .setSequence(directive.sequence())
+                            .setOffset(offset)
+                            .setData(data))
+                    .build(),
+                false);
+      });
+    }
+
+    @Override
+    public void finished(DirectiveEnd end) {
+      if (finished.compareAndSet(false, true)) {
+        loop.post(() -> loop.directiveFinished(directive, end));
+      }
+    }
+  }
+}

@@ -1,0 +1,449 @@
+package dev.towline.runtime.session;
+
+import com.google.protobuf.ByteString;
+import dev.towline.proto.state.v1.StoredResult;
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.CertificateRenewed;
+import dev.towline.proto.v1.DirectiveKind;
+import dev.towline.proto.v1.DirectiveReceipt;
+import dev.towline.proto.v1.DirectiveReceipt.Verdict;
+import dev.towline.proto.v1.FetchDirectives;
+import dev.towline.proto.v1.Heartbeat;
+import dev.towline.proto.v1.Hello;
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.proto.v1.Outcome;
+import dev.towline.proto.v1.RecordAck;
+import dev.towline.proto.v1.RenewCertificate;
+import dev.towline.proto.v1.SecurityEvent;
+import dev.towline.proto.v1.SignedDirective;
+import dev.towline.proto.v1.Welcome;
+import dev.towline.runtime.directive.DirectiveRefusal;
+import dev.towline.runtime.directive.DirectiveVerdict;
+import dev.towline.runtime.directive.DirectiveVerifier;
+import dev.towline.runtime.identity.CertificateRequests;
+import dev.towline.runtime.identity.Certificates;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Keys;
+import java.security.KeyPair;
+import java.security.SecureRandom;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rules of one conversation with a manager, without sockets: frames and time go in, {@link
+ * SessionOutput}s come out. What must outlive the conversation is in the {@link NodeLedger}.
+ *
+ * <p>Lifecycle: {@link #start}, then {@link #receive} and {@link #tick} until an {@link
+ * SessionOutput.Over} comes out or the transport is gone. Threading: the session's thread. Failure:
+ * what a manager sends never throws.
+ */
+final class SessionCore {
+  private static final int MAX_REPORTED = 256;
+
+  private final NodeLedger ledger;
+  private final IssuedIdentity identity;
+  private final DirectiveVerifier verifier;
+  private final Predicate<DirectiveKind> handled;
+  private final HeartbeatSource source;
+  private final SecureRandom random;
+  private final ByteString nonce;
+  private final List<SessionOutput> outputs = new ArrayList<>();
+  private final Set<String> reported = new HashSet<>();
+  private final Set<String> sentEvents = new HashSet<>();
+  private final Map<String, ModuleStatus> sentModules = new HashMap<>();
+  private final Map<String, Long> sentCounters = new HashMap<>();
+
+  private boolean welcomed;
+  private boolean over;
+  private long lastSeenHere;
+  private Duration interval = SessionTimings.HEARTBEAT_INTERVAL;
+  private long nextHeartbeat;
+  private long heartbeatNumber;
+  private ByteString sentFingerprint = ByteString.EMPTY;
+  private long ackNumber;
+  private long ackDue = Long.MAX_VALUE;
+  private long fetchAgain = Long.MIN_VALUE;
+  private SessionJournal.RecordId lastSent = new SessionJournal.RecordId(0, 0);
+  private int unacknowledged;
+  private @Nullable KeyPair renewalKey;
+  private Instant renewAt;
+  private long renewCheck;
+
+  SessionCore(
+      NodeLedger ledger,
+      IssuedIdentity identity,
+      DirectiveVerifier verifier,
+      Predicate<DirectiveKind> handled,
+      HeartbeatSource source,
+      SecureRandom random) {
+    this.ledger = ledger;
+    this.identity = identity;
+    this.verifier = verifier;
+    this.handled = handled;
+    this.source = source;
+    this.random = random;
+    byte[] bytes = new byte[32];
+    random.nextBytes(bytes);
+    this.nonce = ByteString.copyFrom(bytes);
+    this.renewAt = identity.halfLife();
+  }
+
+  /** Says hello. */
+  void start(HostFacts facts, long revocationListNumber, String lastEnd) {
+    SessionJournal journal = ledger.journal();
+    lastSeenHere = journal.lastAccepted();
+    send(
+        AgentFrame.newBuilder()
+            .setHello(
+                Hello.newBuilder()
+                    .setSessionNonce(nonce)
+                    .setFacts(facts)
+                    .setEpoch(journal.epoch())
+                    .setLastAcceptedDirective(journal.lastAccepted())
+                    .setLastGeneration(journal.lastGeneration())
+                    .setTimeMs(ledger.localTime().toEpochMilli())
+                    .setPolicyFingerprint(source.collect().policyFingerprint())
+                    .setRevocationListNumber(revocationListNumber)
+                    .setLastSessionEnd(lastEnd)));
+  }
+
+  /** Takes a frame of the authenticated manager. */
+  void receive(ManagerFrame frame, long now) {
+    if (over) {
+      return;
+    }
+    if (!welcomed && !frame.hasWelcome() && !frame.hasRetryAfter() && !frame.hasClosed()) {
+      end("PROTOCOL_ORDER", "frame before Welcome: " + frame.getFrameCase(), Duration.ZERO);
+      return;
+    }
+    switch (frame.getFrameCase()) {
+      case WELCOME -> welcome(frame.getWelcome(), now);
+      case HEARTBEAT_ACK -> {
+        ledger.managerTime(frame.getHeartbeatAck().getManagerTimeMs());
+        if (frame.getHeartbeatAck().getNumber() >= ackNumber) {
+          ackDue = Long.MAX_VALUE;
+        }
+        outputs.add(new SessionOutput.Alive(ledger.now()));
+      }
+      case ACK -> acknowledged(frame.getAck());
+      case DIRECTIVE -> directive(frame.getDirective(), now);
+      case RETRY_AFTER ->
+          end(
+              "RETRY_AFTER",
+              frame.getRetryAfter().getReason(),
+              Duration.ofMillis(Math.max(0, frame.getRetryAfter().getDelayMs())));
+      case RENEWED -> renewed(frame.getRenewed());
+      case CLOSED ->
+          end(
+              frame.getClosed().getCode(),
+              frame.getClosed().getMessage() + " " + frame.getClosed().getRemedy(),
+              Duration.ZERO);
+      case REVOCATIONS -> outputs.add(new SessionOutput.Revocations(frame.getRevocations()));
+      // A frame of a later version.
+      case FRAME_NOT_SET -> {}
+    }
+  }
+
+  /** Does what is due. */
+  void tick(long now) {
+    if (!welcomed || over) {
+      return;
+    }
+    if (now - ackDue >= 0 && ackDue != Long.MAX_VALUE) {
+      end(
+          "HEARTBEAT_UNANSWERED",
+          "no answer to heartbeat %d within %s"
+              .formatted(ackNumber, SessionTimings.HEARTBEAT_ACK_LIMIT),
+          Duration.ZERO);
+      return;
+    }
+    if (now - nextHeartbeat >= 0) {
+      heartbeat(now);
+    }
+    if (now - renewCheck >= 0) {
+      renew(now);
+    }
+  }
+
+  /** When {@link #tick} has something to do again. */
+  long deadline() {
+    if (!welcomed || over) {
+      return Long.MAX_VALUE;
+    }
+    return Math.min(Math.min(nextHeartbeat, ackDue), renewCheck);
+  }
+
+  /** Sends results and events that are new since the last call. */
+  void flush() {
+    if (!welcomed || over) {
+      return;
+    }
+    List<StoredResult> results =
+        ledger.journal().resultsAfter(lastSent, SessionTimings.RESULT_WINDOW - unacknowledged);
+    for (StoredResult result : results) {
+      lastSent = new SessionJournal.RecordId(result.getEpoch(), result.getRecordSequence());
+      unacknowledged++;
+      send(AgentFrame.newBuilder().setResult(NodeLedger.signed(result, identity)));
+    }
+    for (SecurityEvent event : ledger.journal().events()) {
+      if (sentEvents.add(event.getId())) {
+        send(AgentFrame.newBuilder().setSecurityEvent(event));
+      }
+    }
+  }
+
+  /** Tells that carrying out has begun; its mark is in the journal. */
+  void started(String id, long sequence) {
+    if (welcomed && !over) {
+      receipt(id, sequence, Verdict.STARTED, "", "");
+    }
+  }
+
+  boolean isWelcomed() {
+    return welcomed && !over;
+  }
+
+  /** Everything that came out since the last call. */
+  List<SessionOutput> drain() {
+    List<SessionOutput> drained = List.copyOf(outputs);
+    outputs.clear();
+    return drained;
+  }
+
+  private void welcome(Welcome welcome, long now) {
+    if (welcomed) {
+      end("PROTOCOL_ORDER", "second Welcome in one session", Duration.ZERO);
+      return;
+    }
+    welcomed = true;
+    SessionJournal journal = ledger.journal();
+    if (welcome.getStateRolledBack()) {
+      journal.startEpoch(
+          Math.max(welcome.getNextEpoch(), journal.epoch() + 1),
+          welcome.getLastAcceptedDirective());
+    }
+    journal.welcomed(welcome.getGeneration(), welcome.getManagerTimeMs());
+    ledger.managerTime(welcome.getManagerTimeMs());
+    ledger.interruptLeftOver();
+    lastSeenHere = Math.max(lastSeenHere, welcome.getLastAcceptedDirective());
+    if (welcome.getHeartbeatIntervalMs() > 0) {
+      interval = Duration.ofMillis(welcome.getHeartbeatIntervalMs());
+    }
+    outputs.add(new SessionOutput.Welcomed(welcome));
+    if (welcome.getRootsCount() > 0) {
+      parsed(welcome.getRootsList())
+          .ifPresent(roots -> outputs.add(new SessionOutput.Roots(roots)));
+    }
+    renewCheck = now;
+    heartbeat(now);
+    flush();
+    tick(now);
+  }
+
+  private void heartbeat(long now) {
+    heartbeatNumber++;
+    boolean ackWanted =
+        heartbeatNumber == 1 || heartbeatNumber % SessionTimings.HEARTBEAT_ACK_EVERY == 0;
+    Heartbeat.Builder heartbeat =
+        Heartbeat.newBuilder()
+            .setNumber(heartbeatNumber)
+            .setTimeMs(ledger.localTime().toEpochMilli())
+            .setAckWanted(ackWanted);
+    HeartbeatSource.Content content = source.collect();
+    for (ModuleStatus module : content.modules()) {
+      if (!module.equals(sentModules.put(module.getName(), module))) {
+        heartbeat.addModules(module);
+      }
+    }
+    content
+        .counters()
+        .forEach((name, value) -> {
+          if (!value.equals(sentCounters.put(name, value))) {
+            heartbeat.putCounters(name, value);
+          }
+        });
+    if (!content.policyFingerprint().equals(sentFingerprint)) {
+      sentFingerprint = content.policyFingerprint();
+      heartbeat.setPolicyFingerprint(sentFingerprint);
+    }
+    if (heartbeatNumber == 1) {
+      heartbeat.setCertificateExpiresMs(identity.expires().toEpochMilli());
+    }
+    send(AgentFrame.newBuilder().setHeartbeat(heartbeat));
+    nextHeartbeat = now + interval.toNanos();
+    if (ackWanted) {
+      ackNumber = heartbeatNumber;
+      ackDue = now + SessionTimings.HEARTBEAT_ACK_LIMIT.toNanos();
+    }
+  }
+
+  private void directive(SignedDirective signed, long now) {
+    SessionJournal journal = ledger.journal();
+    var situation =
+        new DirectiveVerifier.Situation(nonce, journal.lastAccepted(), lastSeenHere, ledger.now());
+    switch (verifier.verify(signed, situation)) {
+      case DirectiveVerdict.Accept accept -> accept(accept);
+      case DirectiveVerdict.AlreadyAccepted(var directive) -> {
+        lastSeenHere = directive.getSequence();
+        receipt(directive.getId(), directive.getSequence(), Verdict.ACCEPTED, "", "");
+      }
+      case DirectiveVerdict.Gap(var directive, long last) -> {
+        report(
+            DirectiveRefusal.REORDERED,
+            directive.getSequence(),
+            "sequence: %d (expected: %d)".formatted(directive.getSequence(), last + 1));
+        if (now - fetchAgain >= 0 || fetchAgain == Long.MIN_VALUE) {
+          fetchAgain = now + SessionTimings.REQUEST_LIMIT.toNanos();
+          send(
+              AgentFrame.newBuilder()
+                  .setFetch(FetchDirectives.newBuilder().setAfterSequence(last)));
+        }
+      }
+      case DirectiveVerdict.Refuse refuse -> {
+        receipt(
+            refuse.id(),
+            refuse.sequence(),
+            Verdict.REFUSED,
+            refuse.refusal().code(),
+            refuse.detail());
+        report(refuse.refusal(), refuse.sequence(), refuse.detail());
+      }
+    }
+  }
+
+  private void accept(DirectiveVerdict.Accept accept) {
+    var directive = accept.directive();
+    long sequence = directive.getSequence();
+    lastSeenHere = sequence;
+    fetchAgain = Long.MIN_VALUE;
+    ledger.accept(directive);
+    receipt(directive.getId(), sequence, Verdict.ACCEPTED, "", "");
+    DirectiveKind kind = directive.getKind();
+    if (kind == DirectiveKind.DIRECTIVE_KIND_NO_OP) {
+      finishAtOnce(sequence, Outcome.OUTCOME_SUCCEEDED, "");
+    } else if (kind == DirectiveKind.DIRECTIVE_KIND_SKIP) {
+      finishAtOnce(sequence, Outcome.OUTCOME_SKIPPED, accept.content().getSkip().getReason());
+    } else if (handled.test(kind)) {
+      outputs.add(
+          new SessionOutput.Run(
+              new AcceptedDirective(directive.getId(), sequence, kind, accept.content())));
+    } else {
+      finishAtOnce(
+          sequence,
+          Outcome.OUTCOME_UNSUPPORTED,
+          "kind %s is not for a %s of this version".formatted(kind, ledger.self().role().label()));
+    }
+  }
+
+  private void finishAtOnce(long sequence, Outcome outcome, String detail) {
+    ledger.finish(sequence, DirectiveEnd.of(outcome, ledger.now(), detail));
+    flush();
+  }
+
+  /** One event for each directive and reason; a flood of them says no more than the first ones. */
+  private void report(DirectiveRefusal refusal, long sequence, String detail) {
+    if (reported.size() < MAX_REPORTED && reported.add(refusal.event() + ":" + sequence)) {
+      ledger.event(refusal.event(), "directive %d: %s".formatted(sequence, detail));
+      flush();
+    }
+  }
+
+  private void receipt(String id, long sequence, Verdict verdict, String code, String detail) {
+    send(
+        AgentFrame.newBuilder()
+            .setReceipt(
+                DirectiveReceipt.newBuilder()
+                    .setDirectiveId(id)
+                    .setSequence(sequence)
+                    .setVerdict(verdict)
+                    .setCode(code)
+                    .setDetail(detail)));
+  }
+
+  private void acknowledged(RecordAck ack) {
+    if (ack.getBy() != RecordAck.By.MANAGER) {
+      return;
+    }
+    switch (ack.getRecordClass()) {
+      case RECORD_CLASS_RESULT -> {
+        int before = ledger.journal().resultCount();
+        ledger.journal().freeResults(ack.getEpoch(), ack.getSequence());
+        int freed = before - ledger.journal().resultCount();
+        unacknowledged = Math.max(0, unacknowledged - freed);
+        flush();
+      }
+      case RECORD_CLASS_SECURITY_EVENT -> {
+        ledger.journal().freeEvent(ack.getId());
+        sentEvents.remove(ack.getId());
+      }
+      case RECORD_CLASS_LOG, RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
+    }
+  }
+
+  private void renew(long now) {
+    Duration left = Duration.between(ledger.now(), renewAt);
+    if (left.isPositive()) {
+      // Looked at again now and then, because the manager's clock may move.
+      renewCheck = now + Math.min(left.toNanos(), Duration.ofHours(1).toNanos());
+      return;
+    }
+    KeyPair key = Keys.newP256(random);
+    renewalKey = key;
+    renewCheck = now + SessionTimings.REQUEST_LIMIT.toNanos();
+    send(
+        AgentFrame.newBuilder()
+            .setRenew(
+                RenewCertificate.newBuilder()
+                    .setCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)))));
+  }
+
+  private void renewed(CertificateRenewed renewed) {
+    KeyPair key = renewalKey;
+    var chain = parsed(renewed.getChainList());
+    var roots = parsed(renewed.getRootsList());
+    if (key == null
+        || chain.isEmpty()
+        || chain.get().isEmpty()
+        || roots.isEmpty()
+        || !chain.get().getFirst().getPublicKey().equals(key.getPublic())) {
+      ledger.event("renewal.unasked", "a certificate came that was not asked for");
+      flush();
+      return;
+    }
+    renewalKey = null;
+    // This conversation keeps its certificate; the next one renews again if this came to nothing.
+    renewAt = identity.expires();
+    outputs.add(
+        new SessionOutput.Renewed(
+            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get()), roots.get()));
+  }
+
+  private static Optional<List<X509Certificate>> parsed(List<ByteString> ders) {
+    try {
+      return Optional.of(Certificates.fromProto(ders));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+
+  private void end(String code, String detail, Duration delay) {
+    over = true;
+    outputs.add(new SessionOutput.Over(code, detail.strip(), delay));
+  }
+
+  private void send(AgentFrame.Builder frame) {
+    outputs.add(new SessionOutput.Send(frame.build(), true));
+  }
+}

@@ -1,0 +1,567 @@
+package dev.towline.runtime.session;
+
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.DownFrame;
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.ProxyNotice;
+import dev.towline.proto.v1.RevocationList;
+import dev.towline.runtime.backoff.FullJitter;
+import dev.towline.runtime.directive.DirectiveVerifier;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.identity.PeerCheck;
+import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.sealed.SealedChannel;
+import dev.towline.runtime.sealed.SealedFailure;
+import dev.towline.runtime.sealed.SealedLink;
+import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.ServerAddress;
+import io.grpc.netty.shaded.io.netty.buffer.UnpooledByteBufAllocator;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread behind a {@link NodeSession}: takes what happened, lets the conversations decide, puts
+ * the journal on the disk once for all of it, and only then lets anything out.
+ *
+ * <p>At most two links exist: the present one, and one that shall take its place (after a renewal,
+ * or when a proxy drains); the old one goes when the new one is welcomed.
+ */
+final class SessionLoop {
+  private static final Logger log = LoggerFactory.getLogger(NodeSession.class);
+  private static final int BATCH = 256;
+  private static final long NEVER = Long.MAX_VALUE;
+
+  private final NodeSession.Parts parts;
+  private final Consumer<AcceptedDirective> runner;
+  private final NodeLedger ledger;
+  private final DirectiveVerifier verifier;
+  private final FullJitter backoff;
+  private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
+  private final List<Runnable> afterSync = new ArrayList<>();
+  private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+
+  private @Nullable SessionLink present;
+  private @Nullable SessionLink next;
+  private @Nullable Tls tls;
+  private int serverIndex;
+  private long dialAt = NEVER;
+  private boolean online;
+  private String lastEnd = "";
+  private boolean stopping;
+  private long stopBy = NEVER;
+  private boolean done;
+
+  SessionLoop(NodeSession.Parts parts, Consumer<AcceptedDirective> runner) {
+    this.parts = parts;
+    this.runner = runner;
+    NodeIdentity self = parts.member().self();
+    this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
+    this.verifier = new DirectiveVerifier(self, parts.member().verifier());
+    this.backoff =
+        new FullJitter(SessionTimings.BACKOFF_BASE, SessionTimings.BACKOFF_CAP, parts.random());
+  }
+
+  void start() {
+    post(() -> dialAt = now());
+    parts.threads().newThread(this::run).start();
+  }
+
+  void post(Runnable event) {
+    events.add(event);
+  }
+
+  CompletableFuture<Void> stop(Goodbye.Reason reason) {
+    post(() -> beginStop(reason));
+    return stopped;
+  }
+
+  boolean sendNow(AgentFrame frame, boolean essential) {
+    SessionLink link = present;
+    if (link == null || link.core == null || !link.core.isWelcomed()) {
+      return false;
+    }
+    return link.send(frame, essential);
+  }
+
+  void securityEvent(String code, String detail) {
+    ledger.event(code, detail);
+    flush();
+  }
+
+  void directiveStarted(AcceptedDirective directive, CompletableFuture<Void> durable) {
+    if (ledger.start(directive.sequence())) {
+      afterSync.add(() -> durable.complete(null));
+      if (present != null && present.core != null) {
+        present.core.started(directive.id(), directive.sequence());
+      }
+    } else {
+      durable.completeExceptionally(
+          new IllegalStateException("directive %d has ended".formatted(directive.sequence())));
+    }
+  }
+
+  void directiveFinished(AcceptedDirective directive, DirectiveEnd end) {
+    if (ledger.finish(directive.sequence(), end)) {
+      flush();
+    }
+  }
+
+  private void run() {
+    try {
+      while (!done) {
+        Runnable event = events.poll(waitNanos(), TimeUnit.NANOSECONDS);
+        for (int i = 0; event != null && i < BATCH; i++) {
+          event.run();
+          event = i + 1 < BATCH ? events.poll() : null;
+        }
+        tick();
+        collect(present);
+        collect(next);
+        parts.journal().sync();
+        release();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      log.error("session ends for good", e);
+      parts.observer().failed(e);
+    } finally {
+      shutDown(present, "stopped");
+      shutDown(next, "stopped");
+      parts.journal().close();
+      stopped.complete(null);
+    }
+  }
+
+  private long now() {
+    return parts.nanoTime().getAsLong();
+  }
+
+  private long waitNanos() {
+    long deadline = Math.min(Math.min(dialAt, stopBy), Math.min(due(present), due(next)));
+    return deadline == NEVER ? Duration.ofHours(1).toNanos() : Math.max(0, deadline - now());
+  }
+
+  private static long due(@Nullable SessionLink link) {
+    if (link == null) {
+      return NEVER;
+    }
+    return Math.min(link.deadline, link.core == null ? NEVER : link.core.deadline());
+  }
+
+  private void tick() {
+    long now = now();
+    if (stopping) {
+      if (present == null || now - stopBy >= 0) {
+        done = true;
+      }
+      return;
+    }
+    if (dialAt != NEVER && now - dialAt >= 0) {
+      dialAt = NEVER;
+      if (present == null) {
+        present = dial(now);
+      }
+    }
+    tick(present, now);
+    tick(next, now);
+  }
+
+  private void tick(@Nullable SessionLink link, long now) {
+    if (link == null) {
+      return;
+    }
+    if (link.deadline != NEVER && now - link.deadline >= 0) {
+      lose(link, "no session with " + link + " in time", Duration.ZERO);
+    } else if (link.core != null) {
+      link.core.tick(now);
+    }
+  }
+
+  private SessionLink dial(long now) {
+    ServerAddress server = parts.servers().get(serverIndex % parts.servers().size());
+    IssuedIdentity identity = parts.member().identity();
+    var link =
+        new SessionLink(
+            server,
+            identity,
+            parts.channels().open(server, tls(identity).outer()),
+            e -> post(() -> on(e)));
+    link.deadline = now + SessionTimings.WELCOME_LIMIT.toNanos();
+    link.open();
+    return link;
+  }
+
+  /** Contexts are native memory and slow to make: one pair for each certificate. */
+  private Tls tls(IssuedIdentity identity) {
+    Tls known = tls;
+    if (known == null || !known.identity().equals(identity)) {
+      PeerVerifier peers = parts.member().verifier();
+      known =
+          new Tls(
+              identity,
+              FleetTls.client(() -> Optional.of(identity), peers, parts::expects),
+              FleetTls.innerClient(() -> Optional.of(identity), peers, SessionLoop::isManager));
+      tls = known;
+    }
+    return known;
+  }
+
+  private record Tls(IssuedIdentity identity, SslContext outer, SslContext inner) {}
+
+  private void on(SessionLink.Event event) {
+    SessionLink link = event.link();
+    if (link != present && link != next) {
+      return;
+    }
+    switch (event) {
+      case SessionLink.Event.Writable _ -> {
+        if (link.peer() == null && !link.isEnded()) {
+          connected(link);
+        }
+      }
+      case SessionLink.Event.Received(_, var frame) -> {
+        received(link, frame);
+        link.consumed();
+        collect(link);
+      }
+      case SessionLink.Event.Ended(_, var status) -> {
+        link.ended();
+        Throwable cause = status.getCause();
+        lose(
+            link,
+            "connection to %s ended: %s %s%s"
+                .formatted(
+                    link,
+                    status.getCode(),
+                    Optional.ofNullable(status.getDescription()).orElse(""),
+                    cause == null ? "" : " (" + cause.getMessage() + ")"),
+            Duration.ZERO);
+      }
+    }
+  }
+
+  private void connected(SessionLink link) {
+    switch (link.checkPeer(parts.member().verifier())) {
+      case PeerCheck.Refused(String code, String detail) ->
+          lose(link, "%s is not trusted: %s: %s".formatted(link, code, detail), Duration.ZERO);
+      case PeerCheck.Trusted(NodeIdentity peer, _) -> {
+        if (!parts.expects(peer)) {
+          lose(link, "%s is not of an expected role".formatted(link), Duration.ZERO);
+        } else if (peer.role() == Role.MANAGER) {
+          converse(link);
+        } else {
+          // A proxy says when there is a way to a manager.
+          link.deadline = upstreamDeadline();
+        }
+      }
+    }
+  }
+
+  private void converse(SessionLink link) {
+    var core =
+        new SessionCore(
+            ledger, link.identity(), verifier, parts::handles, parts.heartbeats(), parts.random());
+    link.core = core;
+    core.start(parts.facts().get(), parts.revocations().number(), lastEnd);
+  }
+
+  private void received(SessionLink link, DownFrame frame) {
+    switch (frame.getPayloadCase()) {
+      case OPEN -> {
+        boolean manager = link.peer() != null && link.peer().identity().role() == Role.MANAGER;
+        if (manager && link.core != null) {
+          link.core.receive(frame.getOpen(), now());
+        } else {
+          // Only a manager speaks openly, and a proxy is none.
+          securityEvent("session.tampered", "%s sent an unsealed manager frame".formatted(link));
+          lose(link, "%s sent an unsealed manager frame".formatted(link), Duration.ZERO);
+        }
+      }
+      case SEALED -> inner(link, link.feedInner(frame.getSealed()));
+      case NOTICE -> notice(link, frame.getNotice());
+      case CREDIT -> link.credit(frame.getCredit());
+      case PAYLOAD_NOT_SET -> {}
+    }
+  }
+
+  private void notice(SessionLink link, ProxyNotice notice) {
+    if (link.peer() == null || link.peer().identity().role() != Role.PROXY) {
+      return;
+    }
+    switch (notice.getKind()) {
+      case UPSTREAM_READY -> {
+        forget(link, "the proxy has another way to a manager");
+        link.deadline = now() + SessionTimings.WELCOME_LIMIT.toNanos();
+        SealedChannel channel =
+            SealedChannel.client(
+                tls(link.identity()).inner(),
+                parts.member().verifier(),
+                SessionLoop::isManager,
+                UnpooledByteBufAllocator.DEFAULT);
+        inner(
+            link,
+            link.beginInner(
+                SealedLink.agentEnd(channel), notice.getUpstream(), notice.getInitialCredit()));
+      }
+      case UPSTREAM_LOST -> {
+        forget(link, "the proxy lost its way to the manager");
+        link.dropInner();
+        link.deadline = upstreamDeadline();
+      }
+      case DRAINING -> {
+        if (link == present && next == null) {
+          log.info("proxy {} drains: moving on", link);
+          serverIndex++;
+          next = dial(now());
+        }
+      }
+      case KIND_UNSPECIFIED, UNRECOGNIZED -> {}
+    }
+  }
+
+  private void inner(SessionLink link, SealedLink.@Nullable Step<ManagerFrame> step) {
+    if (step == null) {
+      return;
+    }
+    if (step.established() != null) {
+      converse(link);
+    }
+    for (ManagerFrame frame : step.frames()) {
+      if (link.core != null) {
+        link.core.receive(frame, now());
+      }
+    }
+    SealedFailure failure = step.failure();
+    if (failure != null) {
+      if (failure.suspicious()) {
+        securityEvent(
+            "session.tampered",
+            "through %s: %s: %s".formatted(link, failure.reason(), failure.detail()));
+      }
+      lose(
+          link,
+          "inner connection through %s ended: %s: %s"
+              .formatted(link, failure.reason(), failure.detail()),
+          Duration.ZERO);
+    }
+  }
+
+  private static boolean isManager(NodeIdentity peer) {
+    return peer.role() == Role.MANAGER;
+  }
+
+  private long upstreamDeadline() {
+    return parts.servers().size() > 1 ? now() + SessionTimings.UPSTREAM_LIMIT.toNanos() : NEVER;
+  }
+
+  /** Carries out what a conversation wants; what leaves the program waits for the journal. */
+  private void collect(@Nullable SessionLink link) {
+    if (link == null || link.core == null) {
+      return;
+    }
+    boolean tooSlow = false;
+    for (SessionOutput output : link.core.drain()) {
+      switch (output) {
+        case SessionOutput.Send(var frame, boolean essential) ->
+            tooSlow |= !link.send(frame, essential) && essential && !link.isEnded();
+        case SessionOutput.Run(var directive) -> afterSync.add(() -> runner.accept(directive));
+        case SessionOutput.Welcomed(var welcome) -> {
+          link.deadline = NEVER;
+          backoff.reset();
+          backoff.cap(Duration.ofMillis(Math.max(1, welcome.getReconnectCapMs())));
+          if (link == next) {
+            retire();
+          }
+          online = true;
+          lastEnd = "";
+          var established = link.established(welcome);
+          afterSync.add(() -> parts.observer().online(established));
+        }
+        case SessionOutput.Alive(var managerTime) ->
+            afterSync.add(() -> parts.observer().heartbeatAnswered(managerTime));
+        case SessionOutput.Renewed(var identity, var roots) -> renewed(identity, roots);
+        case SessionOutput.Roots(var offered) -> follow(offered);
+        case SessionOutput.Revocations(var list) -> revocations(list);
+        case SessionOutput.Over(String code, String detail, Duration delay) -> {
+          lose(link, "session over: %s: %s".formatted(code, detail), delay);
+          return;
+        }
+      }
+    }
+    if (tooSlow) {
+      lose(link, "%s is too slow".formatted(link), Duration.ZERO);
+    }
+  }
+
+  /** The new link was welcomed: the old one is history, and the manager knows. */
+  private void retire() {
+    SessionLink old = present;
+    present = next;
+    next = null;
+    shutDown(old, "replaced by a newer session");
+  }
+
+  private void renewed(IssuedIdentity identity, List<X509Certificate> roots) {
+    try {
+      switch (parts.member().verifier().check(identity.chain(), ledger.self()::equals)) {
+        case PeerCheck.Refused refused -> {
+          securityEvent("renewal.refused", refused.code() + ": " + refused.detail());
+          return;
+        }
+        case PeerCheck.Trusted _ -> parts.member().renew(identity, roots);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to store the renewed certificate", e);
+    }
+    log.info("certificate renewed, valid until {}", identity.expires());
+    afterSync.add(() -> parts.observer().renewed(identity));
+    if (next == null) {
+      next = dial(now());
+    }
+  }
+
+  private void follow(List<X509Certificate> offered) {
+    try {
+      parts.member().followRoots(offered);
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to store the fleet's roots", e);
+    }
+  }
+
+  private void revocations(RevocationList list) {
+    try {
+      if (!parts.revocations().update(list, parts.member().verifier(), ledger.now())) {
+        return;
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to store the revocation list", e);
+    }
+    afterSync.add(() -> parts.observer().revocations(list));
+    afterSync.add(() -> {
+      for (SessionLink link : new SessionLink[] {present, next}) {
+        if (link != null
+            && link.peer() != null
+            && link.checkPeer(parts.member().verifier())
+                instanceof PeerCheck.Refused(String code, String detail)) {
+          lose(link, "%s: %s: %s".formatted(link, code, detail), Duration.ZERO);
+        }
+      }
+    });
+  }
+
+  /** The conversation over this link is gone; the link itself stays. */
+  private void forget(SessionLink link, String why) {
+    if (link.core != null) {
+      collect(link);
+      link.core = null;
+      if (link == present) {
+        offline(why);
+      }
+    }
+  }
+
+  private void lose(SessionLink link, String why, Duration delay) {
+    // What was accepted is carried out, whatever became of the link.
+    collect(link);
+    shutDown(link, why);
+    if (link == next) {
+      next = null;
+      log.info("{}; staying where we are", why);
+      return;
+    }
+    if (link != present) {
+      return;
+    }
+    present = null;
+    if (next != null) {
+      present = next;
+      next = null;
+      offline(why);
+      return;
+    }
+    // The server that served well is tried again first.
+    if (!online) {
+      serverIndex++;
+    }
+    offline(why);
+    Duration wait = backoff.next().plus(delay);
+    if (!stopping) {
+      log.info("{}; dialling again in {} ms", why, wait.toMillis());
+    }
+    dialAt = now() + wait.toNanos();
+  }
+
+  private void offline(String why) {
+    lastEnd = why;
+    if (online) {
+      online = false;
+      afterSync.add(() -> parts.observer().offline(why));
+    }
+  }
+
+  private void flush() {
+    if (present != null && present.core != null) {
+      present.core.flush();
+    }
+  }
+
+  private void release() {
+    while (!afterSync.isEmpty()) {
+      List<Runnable> due = List.copyOf(afterSync);
+      afterSync.clear();
+      due.forEach(Runnable::run);
+    }
+    if (present != null) {
+      present.pump();
+      if (stopping && present.idle()) {
+        present.halfClose();
+      }
+    }
+    if (next != null) {
+      next.pump();
+    }
+  }
+
+  private void beginStop(Goodbye.Reason reason) {
+    if (stopping) {
+      return;
+    }
+    stopping = true;
+    stopBy = now() + SessionTimings.GOODBYE_LIMIT.toNanos();
+    shutDown(next, "stopping");
+    next = null;
+    if (present != null && present.core != null && present.core.isWelcomed()) {
+      var _ =
+          present.send(
+              AgentFrame.newBuilder().setGoodbye(Goodbye.newBuilder().setReason(reason)).build(),
+              true);
+    } else {
+      shutDown(present, "stopping");
+      present = null;
+    }
+  }
+
+  private static void shutDown(@Nullable SessionLink link, String why) {
+    if (link != null) {
+      link.shutDown(why);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package dev.towline.runtime.session;
+
+import dev.towline.proto.v1.RevocationList;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.tls.ServerAddress;
+import java.time.Instant;
+
+/** Hears how a node's session fares. Called on the session's thread; must return at once. */
+public interface SessionObserver {
+  /**
+   * A session.
+   *
+   * @param peer what was dialled: the manager itself, or a proxy
+   * @param managerTime the manager's clock at the Welcome
+   */
+  record Established(
+      long generation,
+      NodeIdentity manager,
+      NodeIdentity peer,
+      ServerAddress server,
+      Instant managerTime) {}
+
+  /** A session is up, with this as its newest connection. */
+  default void online(Established session) {}
+
+  /** A heartbeat went there and back. */
+  default void heartbeatAnswered(Instant managerTime) {}
+
+  /** No session is up. */
+  default void offline(String why) {}
+
+  /** Another list of what is revoked; already checked and stored. */
+  default void revocations(RevocationList list) {}
+
+  /** A new certificate is in use. */
+  default void renewed(IssuedIdentity identity) {}
+
+  /** The session can't go on for good, for instance because its journal can't be written. */
+  default void failed(Throwable cause) {}
+}

@@ -1,0 +1,44 @@
+package dev.towline.runtime.session;
+
+import java.time.Duration;
+
+/** Times and limits of a session; both ends use the same ones. */
+public final class SessionTimings {
+  /** Between heartbeats, until a Welcome says otherwise. */
+  public static final Duration HEARTBEAT_INTERVAL = Duration.ofSeconds(60);
+
+  /** A heartbeat wants an answer when it is the first of a session, and then each of this many. */
+  public static final int HEARTBEAT_ACK_EVERY = 5;
+
+  /** How long an answer to a heartbeat may take before the session counts as lost. */
+  public static final Duration HEARTBEAT_ACK_LIMIT = Duration.ofSeconds(30);
+
+  /** From dialling to Welcome, the way through a proxy not counted. */
+  public static final Duration WELCOME_LIMIT = Duration.ofSeconds(20);
+
+  /** How long a node waits at a proxy that has no way to a manager, when it knows other servers. */
+  public static final Duration UPSTREAM_LIMIT = Duration.ofSeconds(30);
+
+  /** First ceiling of the reconnect backoff. */
+  public static final Duration BACKOFF_BASE = Duration.ofMillis(500);
+
+  /** Cap of the reconnect backoff, until a Welcome says otherwise. */
+  public static final Duration BACKOFF_CAP = Duration.ofSeconds(4);
+
+  /** How long a request for missing directives or a renewed certificate may stay unanswered. */
+  public static final Duration REQUEST_LIMIT = Duration.ofSeconds(30);
+
+  /** How long a clean stop waits for the manager's end of the conversation. */
+  public static final Duration GOODBYE_LIMIT = Duration.ofSeconds(2);
+
+  /** Results under way without acknowledgement. */
+  public static final int RESULT_WINDOW = 32;
+
+  /** Waiting bytes above which best-effort frames are dropped. */
+  public static final int DROP_ABOVE = 256 << 10;
+
+  /** Waiting bytes above which the peer is too slow to be served. */
+  public static final int QUEUE_LIMIT = 16 << 20;
+
+  private SessionTimings() {}
+}
