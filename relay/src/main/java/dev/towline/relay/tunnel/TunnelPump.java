@@ -1,13 +1,6 @@
 package dev.towline.relay.tunnel;
 
-import io.grpc.netty.shaded.io.netty.buffer.ByteBuf;
-import io.grpc.netty.shaded.io.netty.channel.Channel;
 import io.grpc.netty.shaded.io.netty.channel.ChannelFuture;
-import io.grpc.netty.shaded.io.netty.channel.ChannelHandlerContext;
-import io.grpc.netty.shaded.io.netty.channel.ChannelInboundHandlerAdapter;
-import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
-import io.grpc.netty.shaded.io.netty.channel.socket.ChannelInputShutdownEvent;
-import io.grpc.netty.shaded.io.netty.channel.socket.DuplexChannel;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,47 +11,47 @@ import org.jspecify.annotations.Nullable;
  * Threading: the event loop that stream and socket share; nothing here blocks. Failure: whatever
  * breaks on one side becomes an event of the tunnel.
  */
-public final class TunnelPump extends ChannelInboundHandlerAdapter {
+public final class TunnelPump {
   private final Tunnel tunnel;
   private final TunnelStream stream;
   private final Connector connector;
-  private final Consumer<TunnelPump> ended;
+  private final Consumer<TunnelEnd> ended;
 
-  private @Nullable Channel local;
+  private @Nullable LocalSocket socket;
   private boolean performing;
 
   private TunnelPump(
-      Tunnel tunnel, TunnelStream stream, Connector connector, Consumer<TunnelPump> ended) {
+      Tunnel tunnel,
+      TunnelStream stream,
+      @Nullable LocalSocket socket,
+      Connector connector,
+      Consumer<TunnelEnd> ended) {
     this.tunnel = tunnel;
     this.stream = stream;
+    this.socket = socket;
     this.connector = connector;
     this.ended = ended;
   }
 
   /** For a socket that is there: the child's side. */
   public static TunnelPump forSocket(
-      Tunnel tunnel,
-      TunnelStream stream,
-      Channel local,
-      LocalReads reads,
-      Consumer<TunnelPump> ended) {
-    TunnelPump pump = new TunnelPump(tunnel, stream, Connector.none(), ended);
-    pump.local = local;
-    reads.attach(tunnel);
-    local.pipeline().addLast(pump);
-    return pump;
+      Tunnel tunnel, TunnelStream stream, LocalSocket socket, Consumer<TunnelEnd> ended) {
+    return new TunnelPump(tunnel, stream, socket, Connector.none(), ended);
   }
 
   /** For a socket that the connector opens when the tunnel asks: the parent's side. */
   public static TunnelPump forConnector(
-      Tunnel tunnel, TunnelStream stream, Connector connector, Consumer<TunnelPump> ended) {
-    return new TunnelPump(tunnel, stream, connector, ended);
+      Tunnel tunnel, TunnelStream stream, Connector connector, Consumer<TunnelEnd> ended) {
+    return new TunnelPump(tunnel, stream, null, connector, ended);
   }
 
-  /** To be called once, when stream and socket deliver to this pump. */
+  /** To be called once, when the stream delivers to this pump. */
   public void start() {
     perform();
     streamReady();
+    if (socket != null) {
+      socket.attach(this);
+    }
   }
 
   public Tunnel tunnel() {
@@ -86,18 +79,13 @@ public final class TunnelPump extends ChannelInboundHandlerAdapter {
 
   // Events of the connector.
 
-  /** Before the channel is registered. */
-  public void connecting(Channel channel, LocalReads reads) {
-    reads.attach(tunnel);
-    channel.pipeline().addLast(this);
-  }
-
-  public void connected(Channel channel) {
+  public void connected(LocalSocket connected) {
     if (tunnel.end() != null) {
-      channel.close();
+      connected.abort();
       return;
     }
-    local = channel;
+    socket = connected;
+    connected.attach(this);
     tunnel.localConnected();
     perform();
   }
@@ -109,29 +97,18 @@ public final class TunnelPump extends ChannelInboundHandlerAdapter {
 
   // Events of the socket.
 
-  @Override
-  public void channelRead(ChannelHandlerContext context, Object message) {
-    tunnel.localData(new BufPayload((ByteBuf) message));
+  void localData(Payload payload) {
+    tunnel.localData(payload);
     perform();
   }
 
-  @Override
-  public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event instanceof ChannelInputShutdownEvent) {
-      tunnel.localEof();
-      perform();
-    }
-  }
-
-  @Override
-  public void channelInactive(ChannelHandlerContext context) {
-    tunnel.localFailed("LOCAL_CLOSED", "the local connection was closed");
+  void localEof() {
+    tunnel.localEof();
     perform();
   }
 
-  @Override
-  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    tunnel.localFailed("LOCAL_RESET", describe(cause));
+  void localFailed(String code, String detail) {
+    tunnel.localFailed(code, detail);
     perform();
   }
 
@@ -140,11 +117,12 @@ public final class TunnelPump extends ChannelInboundHandlerAdapter {
     if (cause == null) {
       tunnel.localWritten(bytes);
     } else {
-      tunnel.localFailed("LOCAL_RESET", describe(cause));
+      tunnel.localFailed("LOCAL_RESET", LocalSocket.describe(cause));
     }
     perform();
   }
 
+  /** An output may cause events at once; their outputs are performed after it. */
   private void perform() {
     if (performing) {
       return;
@@ -172,38 +150,31 @@ public final class TunnelPump extends ChannelInboundHandlerAdapter {
       case TunnelOutput.Connect(var open) -> connector.connect(open, this);
       case TunnelOutput.Write(Payload payload) -> {
         int size = payload.size();
-        ((NettyPayload) payload).writeTo(socket(), future -> written(future, size));
+        socket().write((NettyPayload) payload, future -> written(future, size));
       }
       case TunnelOutput.Read _ -> socket().read();
-      case TunnelOutput.ShutdownOutput _ -> ((DuplexChannel) socket()).shutdownOutput();
-      case TunnelOutput.Close _ -> close(false);
-      case TunnelOutput.Abort _ -> close(true);
-      case TunnelOutput.End _ -> {
+      case TunnelOutput.ShutdownOutput _ -> socket().shutdownOutput();
+      case TunnelOutput.Close _ -> {
+        if (socket != null) {
+          socket.close();
+        }
+      }
+      case TunnelOutput.Abort _ -> {
+        if (socket != null) {
+          socket.abort();
+        }
+      }
+      case TunnelOutput.End(TunnelEnd how) -> {
         stream.end();
-        ended.accept(this);
+        ended.accept(how);
       }
     }
   }
 
-  private Channel socket() {
-    if (local == null) {
+  private LocalSocket socket() {
+    if (socket == null) {
       throw new IllegalStateException("tunnel asks for a socket before it is connected");
     }
-    return local;
-  }
-
-  private void close(boolean reset) {
-    if (local == null) {
-      return;
-    }
-    if (reset) {
-      local.config().setOption(ChannelOption.SO_LINGER, 0);
-    }
-    local.close();
-  }
-
-  private static String describe(Throwable cause) {
-    String message = cause.getMessage();
-    return message == null ? cause.getClass().getSimpleName() : message;
+    return socket;
   }
 }

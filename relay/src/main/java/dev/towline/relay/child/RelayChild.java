@@ -1,0 +1,165 @@
+package dev.towline.relay.child;
+
+import dev.towline.proto.v1.RelayTarget;
+import dev.towline.relay.link.RelayIo;
+import dev.towline.relay.status.LinkView;
+import dev.towline.relay.tunnel.CreditBudget;
+import dev.towline.runtime.identity.Keys;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.security.KeyPair;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The child of a pair: where its parents dial in, its loopback port, and its listeners for hosts
+ * below (R1, R3, R8). It never dials.
+ *
+ * <p>Lifecycle: {@link #startUnregistered} or {@link #startRegistered}; after registration {@link
+ * #startRegistered} replaces the listener for parents without a restart of the process. Threading:
+ * start and stop by one thread that may block, the rest on the loop.
+ */
+public final class RelayChild implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RelayChild.class);
+
+  /** Before registration only the relay's own enrollment goes through. */
+  private static final int UNREGISTERED_CONNECTIONS = 2;
+
+  private final RelayIo io;
+  private final ChildSettings settings;
+  private final InstantSource clock;
+  private final SecureRandom random;
+  private final CreditBudget budget;
+  private final ParentLinks links;
+
+  private @Nullable ChildServer server;
+  private final List<TunnelListener> listeners = new ArrayList<>();
+
+  public RelayChild(
+      RelayIo io,
+      ChildSettings settings,
+      CreditBudget budget,
+      InstantSource clock,
+      SecureRandom random,
+      Runnable changed) {
+    this.io = io;
+    this.settings = settings;
+    this.budget = budget;
+    this.clock = clock;
+    this.random = random;
+    this.links =
+        new ParentLinks(io.loop(), settings.reserve(), settings.patience(), changed);
+  }
+
+  /** Listens with a key of its own, provable by the pairing key only; nothing passes but Enroll. */
+  public void startUnregistered(String fleet, String caFingerprint, byte[] pairingKey)
+      throws IOException {
+    KeyPair key = Keys.newP256(random);
+    start(
+        new ChildAuthority.Unregistered(
+            key,
+            SelfSigned.create(key, clock, random),
+            pairingKey,
+            new PinnedRoot(fleet, caFingerprint, clock)),
+        "");
+    listeners.add(
+        listen(RelayTarget.RELAY_TARGET_SESSION, loopback(), "", UNREGISTERED_CONNECTIONS));
+    LOG.info("not registered yet: waiting on port {} for the parent relay", port());
+  }
+
+  public void startRegistered(ChildAuthority.Registered authority, String ownId)
+      throws IOException {
+    close();
+    start(authority, ownId);
+    listeners.add(
+        listen(RelayTarget.RELAY_TARGET_SESSION, loopback(), ownId, settings.connectionLimit()));
+    for (ChildSettings.Downstream downstream : settings.downstream()) {
+      listeners.add(
+          listen(
+              downstream.target(), downstream.address(), ownId, settings.connectionLimit()));
+    }
+  }
+
+  private void start(ChildAuthority authority, String ownId) throws IOException {
+    server =
+        ChildServer.start(
+            io, links, authority, ownId, settings.listen(), settings.keepAlive(), clock);
+  }
+
+  private TunnelListener listen(
+      RelayTarget target, InetSocketAddress address, String ownId, int limit) throws IOException {
+    return new TunnelListener(io, links, budget, target, address, ownId, limit);
+  }
+
+  private InetSocketAddress loopback() {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), settings.loopbackPort());
+  }
+
+  /** Port that parents dial. */
+  public int port() {
+    if (server == null) {
+      throw new IllegalStateException("not started");
+    }
+    return server.port();
+  }
+
+  /** The loopback port first, then those for hosts below. */
+  public List<InetSocketAddress> listening() {
+    return listeners.stream().map(TunnelListener::address).toList();
+  }
+
+  /** What the persistent connections look like. Callable from any thread but the loop. */
+  public List<LinkView> links() {
+    return onLoop(
+        () ->
+            links.all().stream()
+                .map(
+                    link ->
+                        new LinkView(
+                            link.description().parentId(),
+                            link.description().index(),
+                            link.draining() ? LinkView.State.DRAINING : LinkView.State.UP,
+                            link.description().remoteAddress(),
+                            link.description().since(),
+                            link.roundTrip(),
+                            link.reserveCount(),
+                            link.totals(),
+                            ""))
+                .toList());
+  }
+
+  private <T> T onLoop(Callable<T> task) {
+    try {
+      return io.loop().submit(task).get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    listeners.forEach(TunnelListener::close);
+    listeners.clear();
+    if (server != null) {
+      onLoop(
+          () -> {
+            links.closeAll("this relay stops listening");
+            return true;
+          });
+      server.close();
+      server = null;
+    }
+  }
+
+}

@@ -1,0 +1,234 @@
+package dev.towline.relay.parent;
+
+import dev.towline.relay.link.LinkCounters;
+import dev.towline.relay.link.RelayIo;
+import dev.towline.relay.status.LinkView;
+import dev.towline.relay.tunnel.Connector;
+import dev.towline.relay.tunnel.CreditBudget;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the persistent connections to one child: the first has to stand before the others are
+ * dialled, a lost one is dialled again with full jitter (R4).
+ *
+ * <p>Lifecycle: {@link #start} to {@link #close}. Threading: the loop; names are looked up on the
+ * executor. Failure: never gives up.
+ */
+final class ChildDialer {
+  private static final Logger LOG = LoggerFactory.getLogger(ChildDialer.class);
+
+  private final Shared shared;
+  private Child child;
+  private ChildTrust trust;
+  private final List<Slot> slots = new ArrayList<>();
+  private boolean closed;
+
+  /** What all dialers of a parent share. */
+  record Shared(
+      RelayIo io,
+      ParentSettings settings,
+      Connector connector,
+      CreditBudget budget,
+      String instance,
+      List<String> hops,
+      InstantSource clock,
+      SecureRandom random,
+      Executor lookups,
+      Runnable changed) {}
+
+  ChildDialer(Child child, Shared shared, ChildTrust trust) {
+    this.child = child;
+    this.shared = shared;
+    this.trust = trust;
+    for (int i = 0; i < shared.settings().connections(); i++) {
+      slots.add(new Slot(i));
+    }
+  }
+
+  Child child() {
+    return child;
+  }
+
+  /** The child holds a certificate now: what stands goes on, later dials accept nothing else. */
+  void registered(Child now, ChildTrust newTrust) {
+    child = now;
+    trust = newTrust;
+  }
+
+  void start() {
+    slots.getFirst().dial();
+  }
+
+  void close(String reason) {
+    closed = true;
+    slots.forEach(slot -> slot.stop(reason));
+  }
+
+  boolean isUp() {
+    return slots.stream().anyMatch(slot -> slot.connection != null && slot.connection.isUp());
+  }
+
+  List<LinkView> views() {
+    return slots.stream().filter(slot -> slot.started).map(Slot::view).toList();
+  }
+
+  private final class Slot {
+    private final int index;
+    private boolean started;
+    private @Nullable ChildConnection connection;
+    private @Nullable Future<?> timer;
+    private int failures;
+    private LinkView.State state = LinkView.State.DOWN;
+    private Instant since = shared.clock().instant();
+    private String lastError = "";
+
+    Slot(int index) {
+      this.index = index;
+    }
+
+    void dial() {
+      if (closed) {
+        return;
+      }
+      started = true;
+      timer = null;
+      moved(LinkView.State.CONNECTING);
+      byte[] nonce = new byte[32];
+      shared.random().nextBytes(nonce);
+      ChildConnection[] dialled = new ChildConnection[1];
+      dialled[0] =
+          new ChildConnection(
+              shared.io(),
+              shared.settings(),
+              trust,
+              shared.connector(),
+              shared.budget(),
+              shared.instance(),
+              index,
+              shared.hops(),
+              nonce,
+              new ChildConnection.Listener() {
+                @Override
+                public void up(boolean registered) {
+                  Slot.this.up(registered);
+                }
+
+                @Override
+                public void down(String reason) {
+                  if (connection == dialled[0]) {
+                    Slot.this.down(reason);
+                  }
+                }
+              });
+      ChildConnection started = dialled[0];
+      connection = started;
+      if (child.address().isLiteral()) {
+        started.start(child.address().resolve());
+        return;
+      }
+      shared
+          .lookups()
+          .execute(
+              () -> {
+                InetSocketAddress resolved = child.address().resolve();
+                shared
+                    .io()
+                    .loop()
+                    .execute(
+                        () -> {
+                          if (resolved.isUnresolved()) {
+                            started.close("name " + child.address().host() + " is unknown");
+                          } else {
+                            started.start(resolved);
+                          }
+                        });
+              });
+    }
+
+    private void up(boolean registered) {
+      failures = 0;
+      lastError = "";
+      moved(LinkView.State.UP);
+      if (registered) {
+        LOG.info("persistent connection to {} up (connection {})", child.name(), index);
+        slots.stream().filter(slot -> !slot.started).findFirst().ifPresent(Slot::dial);
+      } else {
+        LOG.info("connection to {} up for its registration", child.name());
+      }
+    }
+
+    private void down(String reason) {
+      connection = null;
+      lastError = reason;
+      boolean wasUp = state == LinkView.State.UP;
+      moved(LinkView.State.DOWN);
+      if (closed) {
+        return;
+      }
+      Duration delay = delay();
+      if (wasUp || failures % 20 == 1) {
+        LOG.warn(
+            "persistent connection to {} (connection {}) at {} {}: {}; next attempt in {} ms",
+            child.name(),
+            index,
+            child.address(),
+            wasUp ? "lost" : "failed",
+            reason,
+            delay.toMillis());
+      }
+      timer =
+          shared.io().loop().schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Drawn evenly below a bound that doubles with each failure (full jitter). */
+    private Duration delay() {
+      long cap = shared.settings().backoffCap().toMillis();
+      long bound = Math.min(cap, shared.settings().backoff().toMillis() << Math.min(failures, 10));
+      failures++;
+      return Duration.ofMillis(shared.random().nextLong(bound + 1));
+    }
+
+    void stop(String reason) {
+      if (timer != null) {
+        timer.cancel(false);
+      }
+      if (connection != null) {
+        connection.close(reason);
+      }
+    }
+
+    private void moved(LinkView.State next) {
+      state = next;
+      since = shared.clock().instant();
+      shared.changed().run();
+    }
+
+    private LinkView view() {
+      ChildConnection present = connection;
+      return new LinkView(
+          child.relayId(),
+          index,
+          state,
+          child.address().toString(),
+          since,
+          present == null ? null : present.roundTrip(),
+          present == null ? 0 : present.reserveCount(),
+          present == null
+              ? LinkCounters.Totals.NONE
+              : present.totals(),
+          lastError);
+    }
+  }
+}

@@ -1,0 +1,213 @@
+package dev.towline.relay.pair;
+
+import dev.towline.proto.v1.RelayTarget;
+import dev.towline.proto.v1.TunnelReport;
+import dev.towline.relay.child.ChildAuthority;
+import dev.towline.relay.child.ChildSettings;
+import dev.towline.relay.child.RelayChild;
+import dev.towline.relay.link.HostPort;
+import dev.towline.relay.link.RelayIo;
+import dev.towline.relay.parent.OpenTunnels;
+import dev.towline.relay.parent.ParentSettings;
+import dev.towline.relay.parent.RelayParent;
+import dev.towline.relay.parent.TargetConnector;
+import dev.towline.relay.status.LinkView;
+import dev.towline.relay.tunnel.CreditBudget;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import com.google.protobuf.ByteString;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** A parent and a child on loopback sockets, each with an event loop of its own. */
+final class Pair implements AutoCloseable {
+  static final ParentSettings SETTINGS =
+      new ParentSettings(
+          2,
+          16,
+          1024,
+          Duration.ofSeconds(5),
+          Duration.ofMillis(20),
+          Duration.ofMillis(200),
+          Duration.ofSeconds(5));
+
+  final TestFleet fleet;
+  final List<TunnelReport> reports = new CopyOnWriteArrayList<>();
+  private final List<AutoCloseable> open = new ArrayList<>();
+
+  final RelayChild child;
+  final IssuedIdentity childIdentity;
+  final IssuedIdentity parentIdentity;
+  final int childPort;
+  final RelayParent parent;
+
+  Pair(String session, String publicHttp) {
+    this(new TestFleet("test-fleet"), session, publicHttp);
+  }
+
+  Pair(TestFleet fleet, String session, String publicHttp) {
+    this.fleet = fleet;
+    this.childIdentity = fleet.issue(Role.RELAY, "child-1");
+    this.parentIdentity = fleet.issue(Role.RELAY, "parent-1");
+    this.childPort = freePort();
+    this.child = newChild(childPort);
+    startRegistered(child);
+    this.parent = newParent(parentIdentity, fleet, session, publicHttp);
+  }
+
+  /** Dials and waits until both sides have their connections and reserves. */
+  Pair connected() {
+    parent.children(List.of(listed("child-1", childPort, new byte[0])));
+    awaitUp();
+    return this;
+  }
+
+  void awaitUp() {
+    Await.until(
+        "both connections up with their reserves",
+        () ->
+            up(parent.links()) == SETTINGS.connections()
+                && child.links().size() == SETTINGS.connections()
+                && child.links().stream().allMatch(link -> link.reserve() > 0));
+  }
+
+  static long up(List<LinkView> links) {
+    return links.stream().filter(link -> link.state() == LinkView.State.UP).count();
+  }
+
+  static dev.towline.proto.v1.RelayChild listed(String id, int port, byte[] pairingKey) {
+    return dev.towline.proto.v1.RelayChild.newBuilder()
+        .setRelayId(id)
+        .setName(id)
+        .setDialAddress("127.0.0.1:" + port)
+        .setPairingKey(ByteString.copyFrom(pairingKey))
+        .build();
+  }
+
+  RelayChild newChild(int port) {
+    InetAddress loopback = InetAddress.getLoopbackAddress();
+    RelayIo io = new RelayIo("child");
+    RelayChild made =
+        new RelayChild(
+            io,
+            new ChildSettings(
+                new InetSocketAddress(loopback, port),
+                0,
+                List.of(
+                    new ChildSettings.Downstream(
+                        RelayTarget.RELAY_TARGET_SESSION, new InetSocketAddress(loopback, 0)),
+                    new ChildSettings.Downstream(
+                        RelayTarget.RELAY_TARGET_PUBLIC_HTTP, new InetSocketAddress(loopback, 0))),
+                16,
+                Duration.ofSeconds(3),
+                Duration.ofSeconds(1),
+                1000),
+            new CreditBudget(1L << 30),
+            TestFleet.CLOCK,
+            TestFleet.RANDOM,
+            () -> {});
+    open.add(
+        () -> {
+          made.close();
+          io.close();
+        });
+    return made;
+  }
+
+  void startRegistered(RelayChild started) {
+    try {
+      started.startRegistered(
+          new ChildAuthority.Registered(() -> Optional.of(childIdentity), fleet.verifier()),
+          "child-1");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  RelayParent newParent(
+      IssuedIdentity identity, TestFleet trusts, String session, String publicHttp) {
+    RelayIo io = new RelayIo("parent");
+    String id = identity.identity().id();
+    RelayParent made =
+        new RelayParent(
+            io,
+            SETTINGS,
+            id,
+            () -> Optional.of(identity),
+            () -> List.of(trusts.root()),
+            trusts.verifier(),
+            new TargetConnector(
+                io,
+                Runnable::run,
+                Duration.ofSeconds(2),
+                new OpenTunnels(id, reports::add),
+                Map.of(
+                    RelayTarget.RELAY_TARGET_SESSION, List.of(HostPort.parse(session, 1)),
+                    RelayTarget.RELAY_TARGET_PUBLIC_HTTP,
+                        List.of(HostPort.parse(publicHttp, 1)))),
+            new CreditBudget(1L << 30),
+            TestFleet.CLOCK,
+            TestFleet.RANDOM,
+            Runnable::run,
+            () -> {});
+    open.add(
+        () -> {
+          made.close();
+          io.close();
+        });
+    return made;
+  }
+
+  InetSocketAddress loopbackPort() {
+    return child.listening().get(0);
+  }
+
+  InetSocketAddress sessionPort() {
+    return child.listening().get(1);
+  }
+
+  InetSocketAddress publicPort() {
+    return child.listening().get(2);
+  }
+
+  /** A connection of a host below the child. */
+  static Socket connect(InetSocketAddress address) {
+    try {
+      Socket socket = new Socket(address.getAddress(), address.getPort());
+      socket.setTcpNoDelay(true);
+      socket.setSoTimeout(20_000);
+      return socket;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    for (AutoCloseable each : open.reversed()) {
+      try {
+        each.close();
+      } catch (Exception e) {
+        throw new AssertionError("closing", e);
+      }
+    }
+  }
+}
