@@ -1,6 +1,6 @@
 package dev.towline.relay.child;
 
-import dev.towline.relay.link.PairingProof;
+import dev.towline.relay.link.PairingKey;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.tls.FleetTls;
@@ -45,7 +45,7 @@ public sealed interface ChildAuthority {
    * present its certificate with the root; the child proves with the secret that it was paired.
    */
   record Unregistered(
-      KeyPair key, X509Certificate selfSigned, byte[] pairingKey, PinnedRoot pinned)
+      KeyPair key, X509Certificate selfSigned, PairingKey pairingKey, PinnedRoot pinned)
       implements ChildAuthority {
 
     @Override
@@ -69,7 +69,7 @@ public sealed interface ChildAuthority {
 
     @Override
     public byte[] proof(X509Certificate parent, byte[] nonce) {
-      return PairingProof.make(pairingKey, parent, key.getPublic(), nonce);
+      return pairingKey.proof(parent, key.getPublic(), nonce);
     }
 
     @Override

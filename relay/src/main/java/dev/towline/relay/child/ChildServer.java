@@ -77,8 +77,7 @@ final class ChildServer implements AutoCloseable {
                     .addMethod(CarryMethod.DESCRIPTOR)
                     .build())
             // Checked once for each connection; its other streams need the slot that this fills.
-            .addMethod(
-                holdMethod, (call, headers) -> peers.interceptCall(call, headers, hold))
+            .addMethod(holdMethod, (call, headers) -> peers.interceptCall(call, headers, hold))
             .addMethod(CarryMethod.DESCRIPTOR, ChildServer::carry)
             .build();
     Server server =
@@ -107,8 +106,7 @@ final class ChildServer implements AutoCloseable {
     return server.getPort();
   }
 
-  private static ServerCall.Listener<Frame> carry(
-      ServerCall<Frame, Frame> call, Metadata headers) {
+  private static ServerCall.Listener<Frame> carry(ServerCall<Frame, Frame> call, Metadata headers) {
     TransportSlot slot = call.getAttributes().get(TransportSlot.KEY);
     if (slot == null || slot.link == null) {
       call.close(

@@ -1,12 +1,12 @@
 package dev.towline.relay.child;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ChildFrame;
 import dev.towline.proto.v1.ChildHello;
 import dev.towline.proto.v1.ParentFrame;
 import dev.towline.proto.v1.ParentHello;
 import dev.towline.relay.child.ChildServer.TransportSlot;
 import dev.towline.runtime.tls.PeerInterceptor;
-import com.google.protobuf.ByteString;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -63,8 +63,7 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
     private final PeerInterceptor.Peer peer;
     private @Nullable ParentLink link;
 
-    Held(
-        ServerCall<ParentFrame, ChildFrame> call, TransportSlot slot, PeerInterceptor.Peer peer) {
+    Held(ServerCall<ParentFrame, ChildFrame> call, TransportSlot slot, PeerInterceptor.Peer peer) {
       this.call = call;
       this.slot = slot;
       this.peer = peer;

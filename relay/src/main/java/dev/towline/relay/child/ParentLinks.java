@@ -96,9 +96,9 @@ final class ParentLinks {
     return links.stream()
         .filter(ParentLink::usable)
         .min(
-            Comparator.<ParentLink, Boolean>comparing(
-                    link -> (link.description().index() == 0) != session)
-                .thenComparing(ParentLink::activeCount));
+            Comparator.<ParentLink>comparingInt(
+                    link -> (link.description().index() == 0) == session ? 0 : 1)
+                .thenComparingInt(ParentLink::activeCount));
   }
 
   void streamOffered() {

@@ -1,6 +1,7 @@
 package dev.towline.relay.child;
 
 import dev.towline.proto.v1.RelayTarget;
+import dev.towline.relay.link.PairingKey;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.status.LinkView;
 import dev.towline.relay.tunnel.CreditBudget;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +34,9 @@ public final class RelayChild implements AutoCloseable {
 
   /** Before registration only the relay's own enrollment goes through. */
   private static final int UNREGISTERED_CONNECTIONS = 2;
+
+  private static final int BIND_ATTEMPTS = 40;
+  private static final int BIND_PAUSE_MILLIS = 50;
 
   private final RelayIo io;
   private final ChildSettings settings;
@@ -55,12 +60,11 @@ public final class RelayChild implements AutoCloseable {
     this.budget = budget;
     this.clock = clock;
     this.random = random;
-    this.links =
-        new ParentLinks(io.loop(), settings.reserve(), settings.patience(), changed);
+    this.links = new ParentLinks(io.loop(), settings.reserve(), settings.patience(), changed);
   }
 
   /** Listens with a key of its own, provable by the pairing key only; nothing passes but Enroll. */
-  public void startUnregistered(String fleet, String caFingerprint, byte[] pairingKey)
+  public void startUnregistered(String fleet, String caFingerprint, PairingKey pairingKey)
       throws IOException {
     KeyPair key = Keys.newP256(random);
     start(
@@ -83,20 +87,44 @@ public final class RelayChild implements AutoCloseable {
         listen(RelayTarget.RELAY_TARGET_SESSION, loopback(), ownId, settings.connectionLimit()));
     for (ChildSettings.Downstream downstream : settings.downstream()) {
       listeners.add(
-          listen(
-              downstream.target(), downstream.address(), ownId, settings.connectionLimit()));
+          listen(downstream.target(), downstream.address(), ownId, settings.connectionLimit()));
     }
   }
 
   private void start(ChildAuthority authority, String ownId) throws IOException {
     server =
-        ChildServer.start(
-            io, links, authority, ownId, settings.listen(), settings.keepAlive(), clock);
+        bound(() ->
+            ChildServer.start(
+                io, links, authority, ownId, settings.listen(), settings.keepAlive(), clock));
   }
 
   private TunnelListener listen(
       RelayTarget target, InetSocketAddress address, String ownId, int limit) throws IOException {
-    return new TunnelListener(io, links, budget, target, address, ownId, limit);
+    return bound(() -> new TunnelListener(io, links, budget, target, address, ownId, limit));
+  }
+
+  private interface Binding<T> {
+    T bind() throws IOException;
+  }
+
+  /**
+   * A listener that was closed a moment ago may still hold its port until the loop's next turn, or,
+   * after a restart of the process, until the old one is gone.
+   */
+  private <T> T bound(Binding<T> binding) throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return binding.bind();
+      } catch (IOException e) {
+        if (attempt == BIND_ATTEMPTS) {
+          throw e;
+        }
+        var _ =
+            io.loop()
+                .schedule(() -> {}, BIND_PAUSE_MILLIS, TimeUnit.MILLISECONDS)
+                .awaitUninterruptibly();
+      }
+    }
   }
 
   private InetSocketAddress loopback() {
@@ -118,22 +146,20 @@ public final class RelayChild implements AutoCloseable {
 
   /** What the persistent connections look like. Callable from any thread but the loop. */
   public List<LinkView> links() {
-    return onLoop(
-        () ->
-            links.all().stream()
-                .map(
-                    link ->
-                        new LinkView(
-                            link.description().parentId(),
-                            link.description().index(),
-                            link.draining() ? LinkView.State.DRAINING : LinkView.State.UP,
-                            link.description().remoteAddress(),
-                            link.description().since(),
-                            link.roundTrip(),
-                            link.reserveCount(),
-                            link.totals(),
-                            ""))
-                .toList());
+    return onLoop(() ->
+        links.all().stream()
+            .map(link ->
+                new LinkView(
+                    link.description().parentId(),
+                    link.description().index(),
+                    link.draining() ? LinkView.State.DRAINING : LinkView.State.UP,
+                    link.description().remoteAddress(),
+                    link.description().since(),
+                    link.roundTrip(),
+                    link.reserveCount(),
+                    link.totals(),
+                    ""))
+            .toList());
   }
 
   private <T> T onLoop(Callable<T> task) {
@@ -152,14 +178,12 @@ public final class RelayChild implements AutoCloseable {
     listeners.forEach(TunnelListener::close);
     listeners.clear();
     if (server != null) {
-      onLoop(
-          () -> {
-            links.closeAll("this relay stops listening");
-            return true;
-          });
+      onLoop(() -> {
+        links.closeAll("this relay stops listening");
+        return true;
+      });
       server.close();
       server = null;
     }
   }
-
 }

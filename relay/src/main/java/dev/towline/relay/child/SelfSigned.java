@@ -22,7 +22,7 @@ final class SelfSigned {
   private SelfSigned() {}
 
   static X509Certificate create(KeyPair key, InstantSource clock, SecureRandom random) {
-    X500Name name = new X500Name("CN=towline relay, not registered");
+    X500Name name = new X500Name("CN=towline relay (not registered)");
     try {
       var signer = new JcaContentSignerBuilder("SHA256withECDSA").build(key.getPrivate());
       byte[] encoded =

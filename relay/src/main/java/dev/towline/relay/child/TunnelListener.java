@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Takes TCP connections on one address for one target and hands each to a stream of a parent.
  *
- * <p>Lifecycle: from {@link #open} to {@link #close}. Threading: the loop. Failure: a connection
+ * <p>Lifecycle: from its construction to {@link #close}. Threading: the loop. Failure: a connection
  * for which no stream comes in time is reset.
  */
 final class TunnelListener implements AutoCloseable {
@@ -115,11 +115,11 @@ final class TunnelListener implements AutoCloseable {
                   "connection from {} reset: no parent took it in time", open.getSourceAddress());
               socket.abort();
             });
-    socket
-        .channel()
-        .closeFuture()
-        .addListener(
-            _ -> {
+    var _ =
+        socket
+            .channel()
+            .closeFuture()
+            .addListener(_ -> {
               connections--;
               claim.cancel();
             });
@@ -138,6 +138,6 @@ final class TunnelListener implements AutoCloseable {
 
   @Override
   public void close() {
-    channel.close().awaitUninterruptibly();
+    var _ = channel.close().awaitUninterruptibly();
   }
 }

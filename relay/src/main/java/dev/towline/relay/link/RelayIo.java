@@ -15,9 +15,9 @@ import java.util.concurrent.TimeUnit;
  * The one event loop of a relay, shared by gRPC transports and plain sockets: bytes never change
  * threads, and the loop is the owner of all state of links and tunnels.
  *
- * <p>NIO and not the native epoll transport: that one (Netty 4.2 as shaded into gRPC 1.85) removes a
- * socket from epoll when nothing is asked of it and then fails to change what it no longer has, so a
- * socket that is read on demand and half-closed by its peer loses its last bytes.
+ * <p>NIO and not the native epoll transport: that one (Netty 4.2 as shaded into gRPC 1.85) removes
+ * a socket from epoll when nothing is asked of it and then fails to change what it no longer has,
+ * so a socket that is read on demand and half-closed by its peer loses its last bytes.
  */
 public final class RelayIo implements AutoCloseable {
   private final EventLoopGroup group;
@@ -46,6 +46,7 @@ public final class RelayIo implements AutoCloseable {
 
   @Override
   public void close() {
-    group.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
+    var _ =
+        group.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
   }
 }

@@ -130,15 +130,16 @@ final class ChildConnection {
     call.request(Integer.MAX_VALUE);
     call.sendMessage(ParentFrame.newBuilder().setHello(hello).build());
     Duration patience = settings.connectTimeout().multipliedBy(2);
-    io.loop()
-        .schedule(
-            () -> {
-              if (!up) {
-                end("no answer within " + patience.toSeconds() + " s");
-              }
-            },
-            patience.toMillis(),
-            TimeUnit.MILLISECONDS);
+    var _ =
+        io.loop()
+            .schedule(
+                () -> {
+                  if (!up) {
+                    end("no answer within " + patience.toSeconds() + " s");
+                  }
+                },
+                patience.toMillis(),
+                TimeUnit.MILLISECONDS);
   }
 
   /** Takes no new tunnels; those that live go on. */
@@ -239,8 +240,7 @@ final class ChildConnection {
     ManagedChannel dialled = channel;
     int count = Math.min(wanted, settings.maxReserve() - reserveCount());
     for (int i = 0; i < count && dialled != null && !down; i++) {
-      carries.add(
-          ClientCarry.open(dialled, io.loop(), this::connect, budget, new CarryOwner()));
+      carries.add(ClientCarry.open(dialled, io.loop(), this::connect, budget, new CarryOwner()));
     }
   }
 
@@ -292,12 +292,7 @@ final class ChildConnection {
     @Override
     public void onClose(Status status, Metadata trailers) {
       io.loop()
-          .execute(
-              () ->
-                  end(
-                      status.isOk()
-                          ? "the child closed it"
-                          : ClientCarry.describe(status)));
+          .execute(() -> end(status.isOk() ? "the child closed it" : ClientCarry.describe(status)));
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.towline.relay.parent;
 
+import dev.towline.relay.link.Addresses;
 import dev.towline.relay.link.LinkCounters;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.status.LinkView;
@@ -134,27 +135,25 @@ final class ChildDialer {
               });
       ChildConnection started = dialled[0];
       connection = started;
-      if (child.address().isLiteral()) {
-        started.start(child.address().resolve());
+      if (Addresses.isLiteral(child.address())) {
+        started.start(Addresses.resolve(child.address()));
         return;
       }
       shared
           .lookups()
-          .execute(
-              () -> {
-                InetSocketAddress resolved = child.address().resolve();
-                shared
-                    .io()
-                    .loop()
-                    .execute(
-                        () -> {
-                          if (resolved.isUnresolved()) {
-                            started.close("name " + child.address().host() + " is unknown");
-                          } else {
-                            started.start(resolved);
-                          }
-                        });
-              });
+          .execute(() -> {
+            InetSocketAddress resolved = Addresses.resolve(child.address());
+            shared
+                .io()
+                .loop()
+                .execute(() -> {
+                  if (resolved.isUnresolved()) {
+                    started.close("name " + child.address().host() + " is unknown");
+                  } else {
+                    started.start(resolved);
+                  }
+                });
+          });
     }
 
     private void up(boolean registered) {
@@ -188,8 +187,7 @@ final class ChildDialer {
             reason,
             delay.toMillis());
       }
-      timer =
-          shared.io().loop().schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS);
+      timer = shared.io().loop().schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Drawn evenly below a bound that doubles with each failure (full jitter). */
@@ -225,9 +223,7 @@ final class ChildDialer {
           since,
           present == null ? null : present.roundTrip(),
           present == null ? 0 : present.reserveCount(),
-          present == null
-              ? LinkCounters.Totals.NONE
-              : present.totals(),
+          present == null ? LinkCounters.Totals.NONE : present.totals(),
           lastError);
     }
   }

@@ -1,6 +1,5 @@
 package dev.towline.relay.parent;
 
-import dev.towline.relay.link.PairingProof;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerCheck;
@@ -16,7 +15,6 @@ import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLPeerUnverifiedException;
@@ -65,7 +63,7 @@ final class ChildTrust {
   private SslContext makeTls() {
     return child.mayBeUnregistered()
         ? FleetTls.client(() -> identity.get().map(this::withRoots), new ListedOrSelfSigned())
-        : FleetTls.client(identity, verifier, expected());
+        : FleetTls.client(identity, verifier, this::isListed);
   }
 
   /** A child that knows only the root's fingerprint needs to see the root. */
@@ -75,8 +73,8 @@ final class ChildTrust {
     return new IssuedIdentity(issued.identity(), issued.key(), chain);
   }
 
-  private Predicate<NodeIdentity> expected() {
-    return peer -> peer.role() == Role.RELAY && peer.id().equals(child.relayId());
+  private boolean isListed(NodeIdentity peer) {
+    return peer.role() == Role.RELAY && peer.id().equals(child.relayId());
   }
 
   Verdict check(SSLSession session, byte[] nonce, byte[] proof) {
@@ -88,7 +86,7 @@ final class ChildTrust {
     } catch (SSLPeerUnverifiedException e) {
       return new Verdict.Refused("no certificate at all");
     }
-    PeerCheck byCertificate = verifier.check(chain, expected());
+    PeerCheck byCertificate = verifier.check(chain, this::isListed);
     if (byCertificate instanceof PeerCheck.Trusted) {
       return new Verdict.Registered();
     }
@@ -101,12 +99,9 @@ final class ChildTrust {
       return new Verdict.Refused("neither a certificate of the fleet nor a proof of the pairing");
     }
     boolean holds =
-        PairingProof.holds(
-            child.pairingKey(),
-            (X509Certificate) own[0],
-            chain.getFirst().getPublicKey(),
-            nonce,
-            proof);
+        child
+            .pairingKey()
+            .isProvenBy(proof, (X509Certificate) own[0], chain.getFirst().getPublicKey(), nonce);
     return holds
         ? new Verdict.Paired()
         : new Verdict.Refused("the proof of the pairing is wrong (expected: the paired secret)");
@@ -125,7 +120,7 @@ final class ChildTrust {
         }
         return;
       }
-      if (verifier.check(List.of(chain), expected())
+      if (verifier.check(List.of(chain), ChildTrust.this::isListed)
           instanceof PeerCheck.Refused(String code, String detail)) {
         throw new CertificateException(code + ": " + detail);
       }

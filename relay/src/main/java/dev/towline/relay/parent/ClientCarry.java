@@ -16,6 +16,7 @@ import io.grpc.Status;
 import io.grpc.netty.shaded.io.netty.channel.EventLoop;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,9 @@ final class ClientCarry extends ClientCall.Listener<Frame> implements TunnelStre
   private static final CallOptions OPTIONS =
       CallOptions.DEFAULT.withOnReadyThreshold(CarryMethod.READY_THRESHOLD);
   private static final long END_WITHIN_SECONDS = 10;
+
+  /** What the transport adds to its messages for its own authors. */
+  private static final Pattern PIPELINE = Pattern.compile("\\s*Channel Pipeline: \\[[^]]*\\]\\s*");
 
   private final ClientCall<Frame, Frame> call;
   private final TunnelPump pump;
@@ -132,6 +136,6 @@ final class ClientCarry extends ClientCall.Listener<Frame> implements TunnelStre
         all.append(": ").append(message);
       }
     }
-    return all.toString();
+    return PIPELINE.matcher(all).replaceAll(" ").strip();
   }
 }

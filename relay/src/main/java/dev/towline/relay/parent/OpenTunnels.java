@@ -42,10 +42,10 @@ public final class OpenTunnels {
             .build();
     open.put(channel, report);
     reports.accept(report);
-    channel
-        .closeFuture()
-        .addListener(
-            _ -> {
+    var _ =
+        channel
+            .closeFuture()
+            .addListener(_ -> {
               if (open.remove(channel) != null) {
                 reports.accept(report.toBuilder().setClosed(true).build());
               }

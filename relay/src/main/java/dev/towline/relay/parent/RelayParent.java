@@ -87,11 +87,10 @@ public final class RelayParent implements AutoCloseable {
       throw new IllegalArgumentException("child list: empty (expected: at least one child)");
     }
     List<Child> children = list.stream().map(Child::of).toList();
-    onLoop(
-        () -> {
-          apply(children);
-          return true;
-        });
+    onLoop(() -> {
+      apply(children);
+      return true;
+    });
   }
 
   private void apply(List<Child> children) {
@@ -106,16 +105,15 @@ public final class RelayParent implements AutoCloseable {
         dialer.close(now == null ? "no longer on the child list" : "its settings changed");
       }
     }
-    wanted.forEach(
-        (id, child) ->
-            dialers.computeIfAbsent(
-                id,
-                _ -> {
-                  LOG.info("child {} at {}: dialling", child.name(), child.address());
-                  ChildDialer dialer = new ChildDialer(child, shared, trust(child));
-                  dialer.start();
-                  return dialer;
-                }));
+    wanted.forEach((id, child) ->
+        dialers.computeIfAbsent(
+            id,
+            _ -> {
+              LOG.info("child {} at {}: dialling", child.name(), child.address());
+              ChildDialer dialer = new ChildDialer(child, shared, trust(child));
+              dialer.start();
+              return dialer;
+            }));
     shared.changed().run();
   }
 
@@ -132,12 +130,11 @@ public final class RelayParent implements AutoCloseable {
 
   /** What the persistent connections look like. */
   public List<LinkView> links() {
-    return onLoop(
-        () -> {
-          List<LinkView> views = new ArrayList<>();
-          dialers.values().forEach(dialer -> views.addAll(dialer.views()));
-          return views;
-        });
+    return onLoop(() -> {
+      List<LinkView> views = new ArrayList<>();
+      dialers.values().forEach(dialer -> views.addAll(dialer.views()));
+      return views;
+    });
   }
 
   private <T> T onLoop(Callable<T> task) {
@@ -153,11 +150,10 @@ public final class RelayParent implements AutoCloseable {
 
   @Override
   public void close() {
-    onLoop(
-        () -> {
-          dialers.values().forEach(dialer -> dialer.close("this relay stops"));
-          dialers.clear();
-          return true;
-        });
+    onLoop(() -> {
+      dialers.values().forEach(dialer -> dialer.close("this relay stops"));
+      dialers.clear();
+      return true;
+    });
   }
 }

@@ -2,11 +2,12 @@ package dev.towline.relay.parent;
 
 import dev.towline.proto.v1.OpenTunnel;
 import dev.towline.proto.v1.RelayTarget;
-import dev.towline.relay.link.HostPort;
+import dev.towline.relay.link.Addresses;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.tunnel.Connector;
 import dev.towline.relay.tunnel.LocalSocket;
 import dev.towline.relay.tunnel.TunnelPump;
+import dev.towline.runtime.tls.ServerAddress;
 import io.grpc.netty.shaded.io.netty.bootstrap.Bootstrap;
 import io.grpc.netty.shaded.io.netty.channel.Channel;
 import io.grpc.netty.shaded.io.netty.channel.ChannelInitializer;
@@ -34,14 +35,14 @@ public final class TargetConnector implements Connector {
   private final Executor lookups;
   private final Duration connectTimeout;
   private final OpenTunnels tunnels;
-  private final Map<RelayTarget, List<HostPort>> targets = new EnumMap<>(RelayTarget.class);
+  private final Map<RelayTarget, List<ServerAddress>> targets = new EnumMap<>(RelayTarget.class);
 
   public TargetConnector(
       RelayIo io,
       Executor lookups,
       Duration connectTimeout,
       OpenTunnels tunnels,
-      Map<RelayTarget, List<HostPort>> targets) {
+      Map<RelayTarget, List<ServerAddress>> targets) {
     this.io = io;
     this.lookups = lookups;
     this.connectTimeout = connectTimeout;
@@ -51,7 +52,7 @@ public final class TargetConnector implements Connector {
 
   @Override
   public void connect(OpenTunnel open, TunnelPump pump) {
-    List<HostPort> addresses = targets.getOrDefault(open.getTarget(), List.of());
+    List<ServerAddress> addresses = targets.getOrDefault(open.getTarget(), List.of());
     if (addresses.isEmpty()) {
       pump.connectFailed(
           "TARGET_UNKNOWN", "this parent has no address for target " + open.getTarget());
@@ -60,23 +61,22 @@ public final class TargetConnector implements Connector {
     tryNext(open, pump, List.copyOf(addresses), 0);
   }
 
-  private void tryNext(OpenTunnel open, TunnelPump pump, List<HostPort> addresses, int index) {
-    HostPort address = addresses.get(index);
-    if (address.isLiteral()) {
-      connect(open, pump, addresses, index, address.resolve());
+  private void tryNext(OpenTunnel open, TunnelPump pump, List<ServerAddress> addresses, int index) {
+    ServerAddress address = addresses.get(index);
+    if (Addresses.isLiteral(address)) {
+      connect(open, pump, addresses, index, Addresses.resolve(address));
     } else {
-      lookups.execute(
-          () -> {
-            InetSocketAddress resolved = address.resolve();
-            io.loop().execute(() -> connect(open, pump, addresses, index, resolved));
-          });
+      lookups.execute(() -> {
+        InetSocketAddress resolved = Addresses.resolve(address);
+        io.loop().execute(() -> connect(open, pump, addresses, index, resolved));
+      });
     }
   }
 
   private void connect(
       OpenTunnel open,
       TunnelPump pump,
-      List<HostPort> addresses,
+      List<ServerAddress> addresses,
       int index,
       InetSocketAddress resolved) {
     if (pump.tunnel().end() != null) {
@@ -87,21 +87,22 @@ public final class TargetConnector implements Connector {
       return;
     }
     LocalSocket[] socket = new LocalSocket[1];
-    new Bootstrap()
-        .group(io.loop())
-        .channel(io.socketType())
-        .option(ChannelOption.AUTO_READ, false)
-        .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, Math.toIntExact(connectTimeout.toMillis()))
-        .handler(
-            new ChannelInitializer<>() {
-              @Override
-              protected void initChannel(Channel channel) {
-                socket[0] = new LocalSocket(channel);
-              }
-            })
-        .connect(resolved)
-        .addListener(
-            future -> {
+    var _ =
+        new Bootstrap()
+            .group(io.loop())
+            .channel(io.socketType())
+            .option(ChannelOption.AUTO_READ, false)
+            .option(
+                ChannelOption.CONNECT_TIMEOUT_MILLIS, Math.toIntExact(connectTimeout.toMillis()))
+            .handler(
+                new ChannelInitializer<>() {
+                  @Override
+                  protected void initChannel(Channel channel) {
+                    socket[0] = new LocalSocket(channel);
+                  }
+                })
+            .connect(resolved)
+            .addListener(future -> {
               if (future.isSuccess()) {
                 preferred(open.getTarget(), addresses.get(index));
                 tunnels.opened(open, socket[0].channel());
@@ -113,7 +114,7 @@ public final class TargetConnector implements Connector {
   }
 
   private void failed(
-      OpenTunnel open, TunnelPump pump, List<HostPort> addresses, int index, String reason) {
+      OpenTunnel open, TunnelPump pump, List<ServerAddress> addresses, int index, String reason) {
     LOG.warn("target {} at {}: {}", open.getTarget(), addresses.get(index), reason);
     if (index + 1 < addresses.size()) {
       tryNext(open, pump, addresses, index + 1);
@@ -122,8 +123,8 @@ public final class TargetConnector implements Connector {
     }
   }
 
-  private void preferred(RelayTarget target, HostPort address) {
-    List<HostPort> addresses = targets.get(target);
+  private void preferred(RelayTarget target, ServerAddress address) {
+    List<ServerAddress> addresses = targets.get(target);
     if (addresses != null && !addresses.getFirst().equals(address) && addresses.remove(address)) {
       addresses.addFirst(address);
     }

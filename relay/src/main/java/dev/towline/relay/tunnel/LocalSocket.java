@@ -53,7 +53,7 @@ public final class LocalSocket extends ChannelInboundHandlerAdapter {
     } catch (ChannelException e) {
       // Closed already; then there is nothing to reset.
     }
-    channel.close();
+    var _ = channel.close();
   }
 
   void attach(TunnelPump attached) {
@@ -72,11 +72,11 @@ public final class LocalSocket extends ChannelInboundHandlerAdapter {
   }
 
   void shutdownOutput() {
-    ((DuplexChannel) channel).shutdownOutput();
+    var _ = ((DuplexChannel) channel).shutdownOutput();
   }
 
   void close() {
-    channel.close();
+    var _ = channel.close();
   }
 
   @Override

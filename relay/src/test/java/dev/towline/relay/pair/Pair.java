@@ -1,11 +1,12 @@
 package dev.towline.relay.pair;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.RelayTarget;
 import dev.towline.proto.v1.TunnelReport;
 import dev.towline.relay.child.ChildAuthority;
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.child.RelayChild;
-import dev.towline.relay.link.HostPort;
+import dev.towline.relay.link.Addresses;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.parent.OpenTunnels;
 import dev.towline.relay.parent.ParentSettings;
@@ -15,7 +16,6 @@ import dev.towline.relay.status.LinkView;
 import dev.towline.relay.tunnel.CreditBudget;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
-import com.google.protobuf.ByteString;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -116,11 +116,10 @@ final class Pair implements AutoCloseable {
             TestFleet.CLOCK,
             TestFleet.RANDOM,
             () -> {});
-    open.add(
-        () -> {
-          made.close();
-          io.close();
-        });
+    open.add(() -> {
+      made.close();
+      io.close();
+    });
     return made;
   }
 
@@ -152,19 +151,17 @@ final class Pair implements AutoCloseable {
                 Duration.ofSeconds(2),
                 new OpenTunnels(id, reports::add),
                 Map.of(
-                    RelayTarget.RELAY_TARGET_SESSION, List.of(HostPort.parse(session, 1)),
-                    RelayTarget.RELAY_TARGET_PUBLIC_HTTP,
-                        List.of(HostPort.parse(publicHttp, 1)))),
+                    RelayTarget.RELAY_TARGET_SESSION, List.of(Addresses.parse(session, 1)),
+                    RelayTarget.RELAY_TARGET_PUBLIC_HTTP, List.of(Addresses.parse(publicHttp, 1)))),
             new CreditBudget(1L << 30),
             TestFleet.CLOCK,
             TestFleet.RANDOM,
             Runnable::run,
             () -> {});
-    open.add(
-        () -> {
-          made.close();
-          io.close();
-        });
+    open.add(() -> {
+      made.close();
+      io.close();
+    });
     return made;
   }
 

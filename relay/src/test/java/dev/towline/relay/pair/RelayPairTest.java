@@ -50,12 +50,11 @@ final class RelayPairTest {
     byte[] down = random((20 << 20) + 7);
     CompletableFuture<byte[]> arrived = new CompletableFuture<>();
     try (Target target =
-            new Target(
-                socket -> {
-                  arrived.complete(socket.getInputStream().readAllBytes());
-                  socket.getOutputStream().write(down);
-                  socket.shutdownOutput();
-                });
+            new Target(socket -> {
+              arrived.complete(socket.getInputStream().readAllBytes());
+              socket.getOutputStream().write(down);
+              socket.shutdownOutput();
+            });
         Pair pair = new Pair(target.address(), target.address()).connected()) {
       for (int i = 0; i < 3; i++) {
         try (Socket socket = Pair.connect(pair.sessionPort())) {
@@ -76,10 +75,9 @@ final class RelayPairTest {
         Pair pair = new Pair(target.address(), target.address()).connected()) {
       var results =
           java.util.stream.IntStream.range(0, 8)
-              .mapToObj(
-                  i ->
-                      CompletableFuture.supplyAsync(
-                          () -> echoDigest(pair.sessionPort(), 16 << 20, i), threads))
+              .mapToObj(i ->
+                  CompletableFuture.supplyAsync(
+                      () -> echoDigest(pair.sessionPort(), 16 << 20, i), threads))
               .toList();
       for (var result : results) {
         String[] digests = result.get(90, TimeUnit.SECONDS);
@@ -94,11 +92,10 @@ final class RelayPairTest {
   void parentDies_inTheMiddle_hostSeesAResetAndNoCleanEnd() throws Exception {
     byte[] part = random(100_000);
     try (Target target =
-            new Target(
-                socket -> {
-                  socket.getOutputStream().write(part);
-                  socket.getInputStream().readAllBytes();
-                });
+            new Target(socket -> {
+              socket.getOutputStream().write(part);
+              socket.getInputStream().readAllBytes();
+            });
         Pair pair = new Pair(target.address(), target.address()).connected();
         Socket socket = Pair.connect(pair.sessionPort())) {
       InputStream in = socket.getInputStream();
@@ -115,16 +112,14 @@ final class RelayPairTest {
   @Requirement("R4")
   void targetResets_hostSeesAReset() throws Exception {
     try (Target target =
-            new Target(
-                socket -> {
-                  socket.getInputStream().read();
-                  socket.setSoLinger(true, 0);
-                });
+            new Target(socket -> {
+              socket.getInputStream().read();
+              socket.setSoLinger(true, 0);
+            });
         Pair pair = new Pair(target.address(), target.address()).connected();
         Socket socket = Pair.connect(pair.sessionPort())) {
       socket.getOutputStream().write(1);
-      assertThatThrownBy(() -> socket.getInputStream().read())
-          .isInstanceOf(SocketException.class);
+      assertThatThrownBy(() -> socket.getInputStream().read()).isInstanceOf(SocketException.class);
     }
   }
 
@@ -134,8 +129,7 @@ final class RelayPairTest {
     String nobody = "127.0.0.1:" + Pair.freePort();
     try (Pair pair = new Pair(nobody, nobody).connected();
         Socket socket = Pair.connect(pair.sessionPort())) {
-      assertThatThrownBy(() -> socket.getInputStream().read())
-          .isInstanceOf(SocketException.class);
+      assertThatThrownBy(() -> socket.getInputStream().read()).isInstanceOf(SocketException.class);
     }
   }
 
@@ -145,12 +139,11 @@ final class RelayPairTest {
     CountDownLatch go = new CountDownLatch(1);
     byte[] block = new byte[1 << 20];
     try (Target flood =
-            new Target(
-                socket -> {
-                  while (go.getCount() > 0) {
-                    socket.getOutputStream().write(block);
-                  }
-                });
+            new Target(socket -> {
+              while (go.getCount() > 0) {
+                socket.getOutputStream().write(block);
+              }
+            });
         Target echo = Target.echo();
         Pair pair = new Pair(flood.address(), echo.address()).connected()) {
       Socket[] stalled = new Socket[20];
@@ -187,8 +180,7 @@ final class RelayPairTest {
       for (NetworkInterface each :
           NetworkInterface.networkInterfaces().filter(n -> isUsable(n)).toList()) {
         for (InetAddress address : java.util.Collections.list(each.getInetAddresses())) {
-          InetSocketAddress outside =
-              new InetSocketAddress(address, pair.loopbackPort().getPort());
+          InetSocketAddress outside = new InetSocketAddress(address, pair.loopbackPort().getPort());
           try (Socket socket = new Socket()) {
             assertThatThrownBy(() -> socket.connect(outside, 2000))
                 .as("connect to %s", outside)
@@ -259,8 +251,7 @@ final class RelayPairTest {
         Pair pair = new Pair(target.address(), target.address());
         Socket socket = Pair.connect(pair.sessionPort())) {
       long start = System.nanoTime();
-      assertThatThrownBy(() -> socket.getInputStream().read())
-          .isInstanceOf(SocketException.class);
+      assertThatThrownBy(() -> socket.getInputStream().read()).isInstanceOf(SocketException.class);
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(6));
     }
   }
@@ -273,16 +264,15 @@ final class RelayPairTest {
       AtomicLong served = new AtomicLong();
       var all =
           java.util.stream.IntStream.range(0, 300)
-              .mapToObj(
-                  i ->
-                      CompletableFuture.runAsync(
-                          () -> {
-                            String[] digests = echoDigest(pair.sessionPort(), 1000 + i, i);
-                            if (digests[0].equals(digests[1])) {
-                              served.incrementAndGet();
-                            }
-                          },
-                          threads))
+              .mapToObj(i ->
+                  CompletableFuture.runAsync(
+                      () -> {
+                        String[] digests = echoDigest(pair.sessionPort(), 1000 + i, i);
+                        if (digests[0].equals(digests[1])) {
+                          served.incrementAndGet();
+                        }
+                      },
+                      threads))
               .toArray(CompletableFuture<?>[]::new);
       CompletableFuture.allOf(all).get(60, TimeUnit.SECONDS);
       assertThat(served).hasValue(300);
@@ -312,12 +302,11 @@ final class RelayPairTest {
       byte[] data = new byte[size];
       new Random(seed).nextBytes(data);
       var writing =
-          threads.submit(
-              () -> {
-                socket.getOutputStream().write(data);
-                socket.shutdownOutput();
-                return true;
-              });
+          threads.submit(() -> {
+            socket.getOutputStream().write(data);
+            socket.shutdownOutput();
+            return true;
+          });
       ByteArrayOutputStream back = new ByteArrayOutputStream();
       socket.getInputStream().transferTo(back);
       writing.get(20, TimeUnit.SECONDS);

@@ -28,11 +28,10 @@ final class Target implements AutoCloseable {
 
   /** Sends back what comes, then its own end when the other ended. */
   static Target echo() {
-    return new Target(
-        socket -> {
-          socket.getInputStream().transferTo(socket.getOutputStream());
-          socket.shutdownOutput();
-        });
+    return new Target(socket -> {
+      socket.getInputStream().transferTo(socket.getOutputStream());
+      socket.shutdownOutput();
+    });
   }
 
   int port() {
@@ -54,14 +53,13 @@ final class Target implements AutoCloseable {
         socket.setTcpNoDelay(true);
         accepted.add(socket);
         Thread.ofVirtual()
-            .start(
-                () -> {
-                  try (socket) {
-                    service.serve(socket);
-                  } catch (IOException e) {
-                    // The test looks at its own end.
-                  }
-                });
+            .start(() -> {
+              try (socket) {
+                service.serve(socket);
+              } catch (IOException e) {
+                // The test looks at its own end.
+              }
+            });
       } catch (IOException e) {
         return;
       }
