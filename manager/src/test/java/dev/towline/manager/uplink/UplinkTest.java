@@ -1,0 +1,169 @@
+package dev.towline.manager.uplink;
+
+import static dev.towline.manager.testing.ManagerFixture.BOUND;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import dev.towline.manager.actions.NewAction;
+import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.nodes.Presence;
+import dev.towline.manager.testing.FakeNode;
+import dev.towline.manager.testing.ManagerFixture;
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.Heartbeat;
+import dev.towline.proto.v1.Hello;
+import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.Path;
+import dev.towline.proto.v1.RunAction;
+import dev.towline.proto.v1.UplinkFrame;
+import dev.towline.runtime.identity.Role;
+import dev.towline.testing.Await;
+import dev.towline.testing.Requirement;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sessions through a scripted proxy, honest and not. */
+@Requirement("P3")
+final class UplinkTest {
+  @TempDir java.nio.file.Path directory;
+
+  private ManagerFixture fixture;
+  private FakeProxy proxy;
+  private FakeNode host;
+
+  @BeforeEach
+  void start() {
+    fixture = new ManagerFixture(directory);
+    fixture.services().proxyClusters().create("dc1", "proxy.example", "", 0, 0);
+    var token =
+        fixture
+            .services()
+            .tokens()
+            .create(
+                NewToken.infrastructure(
+                    Role.PROXY, "proxy-1", "", "dc1", Duration.ofHours(1), "test"));
+    proxy =
+        FakeProxy.connect(
+            fixture,
+            fixture.node(
+                fixture.enrolled(token, fixture.facts("proxy-1")), fixture.facts("proxy-1")));
+    host = fixture.host("web-1");
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    proxy.close();
+    fixture.close();
+  }
+
+  @Test
+  void session_throughAProxy_isTheAgentsOwn() {
+    FakeProxy.Inner inner = connected();
+    var node = fixture.services().hosts().host("web-1");
+    assertThat(node.presence()).isEqualTo(Presence.ONLINE);
+    assertThat(node.path().getKind()).isEqualTo(Path.Kind.PROXY);
+    assertThat(node.path().getHops(0).getId()).isEqualTo(proxy.id());
+    assertThat(node.path().getSourceAddress()).isEqualTo("192.0.2.7:1234");
+    var member = fixture.services().proxyClusters().proxies("dc1").getFirst();
+    assertThat(member.clients()).isEqualTo(1);
+    noOp();
+    assertThat(FakeProxy.take(inner.received, ManagerFrame::hasDirective)).isNotNull();
+  }
+
+  @Test
+  void credit_exhausted_nothingMoreIsSentUntilGranted() {
+    FakeProxy.Inner inner = connected();
+    inner.grantsCredit = false;
+    inner.sealedBytesSinceCredit = 0;
+    for (int i = 0; i < 100; i++) {
+      noOp();
+    }
+    Await.until(
+        "the credit to be used up",
+        BOUND,
+        () -> inner.sealedBytesSinceCredit == UplinkLane.INITIAL_CREDIT);
+    inner.grantsCredit = true;
+    proxy.send(UplinkFrame.newBuilder().setSession(1).setCredit(UplinkLane.INITIAL_CREDIT).build());
+    Await.until(
+        "all directives",
+        BOUND,
+        () -> inner.received.stream().filter(ManagerFrame::hasDirective).count() == 100);
+  }
+
+  @Test
+  void lane_lost_endsItsSessions() {
+    connected();
+    proxy.close();
+    Await.until(
+        "offline",
+        BOUND,
+        () -> fixture.services().hosts().host("web-1").presence() == Presence.OFFLINE);
+  }
+
+  @Test
+  @Requirement("T3")
+  void identity_claimedByTheProxyForAnother_isAnEventAndNoSession() {
+    FakeNode other = fixture.host("web-2");
+    FakeProxy.Inner inner = proxy.open(host, other.identity().identity().uri());
+    FakeProxy.take(inner.closed, frame -> true);
+    fixture.event("session.identity_mismatch");
+    assertThat(fixture.services().hosts().host("web-2").presence()).isEqualTo(Presence.NEW);
+  }
+
+  @Test
+  @Requirement("T3")
+  void heartbeat_inventedByTheProxy_breaksTheSessionWithAnEvent() {
+    FakeProxy.Inner inner = connected();
+    inner.raw(
+        AgentFrame.newBuilder()
+            .setHeartbeat(Heartbeat.newBuilder().setNumber(7).putCounters("invented", 1))
+            .build()
+            .toByteString());
+    FakeProxy.take(inner.closed, frame -> true);
+    fixture.event("session.tampered");
+  }
+
+  @Test
+  void sealedBytes_ofASessionThatNeverBegan_areAnEvent() {
+    proxy.send(
+        UplinkFrame.newBuilder()
+            .setSession(77)
+            .setSealed(ByteString.copyFromUtf8("whatever"))
+            .build());
+    fixture.event("uplink.unknown_session");
+  }
+
+  @Test
+  @Requirement("T3")
+  void uplink_ofAnAgent_isDenied() {
+    FakeProxy.dial(fixture, host);
+    assertThat(fixture.event("rpc.denied").subject()).contains("/agent/");
+  }
+
+  private FakeProxy.Inner connected() {
+    FakeProxy.Inner inner = proxy.open(host, host.identity().identity().uri());
+    inner.awaitEstablished();
+    inner.say(
+        AgentFrame.newBuilder()
+            .setHello(
+                Hello.newBuilder()
+                    .setSessionNonce(ByteString.copyFrom(new byte[32]))
+                    .setFacts(fixture.facts("web-1"))
+                    .setEpoch(1))
+            .build());
+    FakeProxy.take(inner.received, ManagerFrame::hasWelcome);
+    return inner;
+  }
+
+  private void noOp() {
+    fixture
+        .services()
+        .actions()
+        .create(
+            new NewAction(
+                "web-1", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+  }
+}
