@@ -76,10 +76,9 @@ final class EnrollmentTest {
     try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
       List<CompletableFuture<EnrollmentOutcome>> attempts =
           IntStream.range(0, 8)
-              .mapToObj(
-                  i ->
-                      CompletableFuture.supplyAsync(
-                          () -> fixture.enroll(token, fixture.facts("web-" + i)), executor))
+              .mapToObj(i ->
+                  CompletableFuture.supplyAsync(
+                      () -> fixture.enroll(token, fixture.facts("web-" + i)), executor))
               .toList();
       assertThat(attempts.stream().map(CompletableFuture::join).toList())
           .filteredOn(EnrollmentOutcome.Issued.class::isInstance)
@@ -136,8 +135,7 @@ final class EnrollmentTest {
   void enroll_wrongSecret_isAnEvent() {
     CreatedToken token = fixture.token(0);
     assertRefused(
-        fixture.enroll(fixture.file(token, new byte[32]), fixture.facts("web-1")),
-        "PROOF_INVALID");
+        fixture.enroll(fixture.file(token, new byte[32]), fixture.facts("web-1")), "PROOF_INVALID");
     fixture.event("enrollment.proof_invalid");
   }
 

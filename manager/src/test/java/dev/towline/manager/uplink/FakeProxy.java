@@ -64,9 +64,7 @@ final class FakeProxy implements AutoCloseable {
     send(
         UplinkFrame.newBuilder()
             .setHello(
-                UplinkHello.newBuilder()
-                    .setLane(UplinkHello.Lane.CONTROL)
-                    .setInstance("instance"))
+                UplinkHello.newBuilder().setLane(UplinkHello.Lane.CONTROL).setInstance("instance"))
             .build());
   }
 
