@@ -45,13 +45,16 @@ final class CreatedCommands {
             + Times.until(command.getExpiresMs(), context.clock().instant())
             + (command.getMaxUses() == 0 ? "" : ", for " + command.getMaxUses() + " uses")
             + ".");
-    out.println("Paste one line into a root shell on the host. It holds a secret, shown only now.");
-    out.println();
-    out.println("With curl:");
-    out.println(created.getCurlLine());
-    out.println();
-    out.println("With wget:");
-    out.println(created.getWgetLine());
+    if (!created.getCurlLine().isEmpty()) {
+      out.println(
+          "Paste one line into a root shell on the host. It holds a secret, shown only now.");
+      out.println();
+      out.println("With curl:");
+      out.println(created.getCurlLine());
+      out.println();
+      out.println("With wget:");
+      out.println(created.getWgetLine());
+    }
     if (enrollmentFile != null) {
       out.println();
       out.println("Enrollment file: " + enrollmentFile);

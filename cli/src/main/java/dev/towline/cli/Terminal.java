@@ -1,7 +1,6 @@
 package dev.towline.cli;
 
 import java.io.Console;
-import java.util.Objects;
 import java.util.Optional;
 
 /** The operator at the keyboard, if there is one. */
@@ -14,9 +13,11 @@ public interface Terminal {
   /** Like {@link #ask}, without showing what is typed. */
   Optional<String> askSecret(String question);
 
+  // Without a terminal JDK 25 gives null again, other than the check believes.
+  @SuppressWarnings("SystemConsoleNull")
   static Terminal ofProcess() {
-    Console console = Objects.requireNonNull(System.console());
-    if (!console.isTerminal()) {
+    Console console = System.console();
+    if (console == null || !console.isTerminal()) {
       return none();
     }
     return new Terminal() {

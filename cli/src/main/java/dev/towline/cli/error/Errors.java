@@ -81,7 +81,7 @@ public final class Errors {
           "ACCOUNT_LOCKED",
           "PERMISSION_DENIED" ->
           ExitCodes.REFUSED;
-      case "NO_HOST_MATCHES" -> ExitCodes.NO_HOST;
+      case "NO_HOST_MATCHES", "NO_HOST_SELECTED" -> ExitCodes.NO_HOST;
       default ->
           e.getCause() instanceof StatusRuntimeException cause
                   && (cause.getStatus().getCode() == Status.Code.UNAUTHENTICATED

@@ -29,7 +29,7 @@ public final class Times {
     Duration left = Duration.between(now, Instant.ofEpochMilli(ms));
     return left.isNegative() || left.isZero()
         ? "expired " + ago(ms, now)
-        : "in " + Durations.describe(left);
+        : "in " + Durations.describe(left.toHours() > 0 ? left.plusSeconds(30) : left);
   }
 
   public static String at(long ms) {

@@ -85,11 +85,12 @@ public final class CommandChecks {
     }
     if (!token.os().isEmpty() && !token.os().equals(os)) {
       return Optional.of(
-          new Refusal("WRONG_OS", "it is for " + token.os() + ", this host runs " + os));
+          new Refusal("TOKEN_WRONG_OS", "it is for " + token.os() + ", this host runs " + os));
     }
     if (!architecture.equals("x86_64") && !architecture.equals("amd64")) {
       return Optional.of(
-          new Refusal("WRONG_ARCHITECTURE", "it is for x86_64, this host is " + architecture));
+          new Refusal(
+              "TOKEN_WRONG_ARCHITECTURE", "it is for x86_64, this host is " + architecture));
     }
     return Optional.empty();
   }

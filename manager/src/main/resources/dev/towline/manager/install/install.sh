@@ -72,7 +72,7 @@ check_host() {
 
 # Asks whether the install command is still good for a host like this one.
 check_command() {
-  fetch "install/$token/state?os=$os&arch=$architecture" "$work/state" ||
+  fetch "install/$token/state/$os/$architecture" "$work/state" ||
     fail "none of $sources answers: $(head -c 200 "$work/state.error" | tr '\n' ' ')"
   answer=
   IFS= read -r answer <"$work/state" || true
