@@ -1,0 +1,160 @@
+package dev.towline.agent;
+
+import com.google.protobuf.ByteString;
+import dev.towline.agent.actions.ActionHandler;
+import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.status.AgentStatus;
+import dev.towline.agent.status.StatusWriter;
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.runtime.enroll.EnrollmentClient;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.enroll.Membership;
+import dev.towline.runtime.enroll.NodeConfig;
+import dev.towline.runtime.facts.HostFactsReader;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.session.HeartbeatSource;
+import dev.towline.runtime.session.NodeSession;
+import dev.towline.runtime.session.RevocationRegistry;
+import dev.towline.runtime.session.SessionJournal;
+import dev.towline.runtime.telemetry.BuildInfo;
+import dev.towline.runtime.tls.FleetChannels;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+
+/**
+ * The agent, put together.
+ *
+ * <p>Lifecycle: {@link #run} blocks until {@link #stop} or a failure; once. Threading: stop may
+ * come from any thread. Failure: a disk that can't be written ends the agent, everything else is
+ * tried again.
+ */
+final class Agent {
+  private final AgentSettings settings;
+  private final Clock clock;
+  private final SecureRandom random;
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private final CompletableFuture<Void> ended = new CompletableFuture<>();
+
+  Agent(AgentSettings settings, Clock clock, SecureRandom random) {
+    this.settings = settings;
+    this.clock = clock;
+    this.random = random;
+  }
+
+  /** How a run ended. */
+  sealed interface End {
+    record Stopped() implements End {}
+
+    record Refused(String line) implements End {}
+  }
+
+  /** Ends the run in an orderly way. */
+  void stop() {
+    stop.countDown();
+    ended.complete(null);
+  }
+
+  End run() throws IOException, InterruptedException, ExecutionException {
+    Path data = settings.data();
+    try (DataLock _ = DataLock.take(data);
+        FleetChannels channels = new FleetChannels(threads("network-"))) {
+      Path statusFile = data.resolve("status.json");
+      long pid = ProcessHandle.current().pid();
+      AgentStatus.without(AgentStatus.State.ENROLLING, pid, "", "", clock.instant())
+          .write(statusFile);
+      RevocationRegistry revocations = RevocationRegistry.open(data.resolve("revocations"));
+      var facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
+      var membership =
+          new Membership(
+              data, Role.AGENT, new EnrollmentClient(channels, clock, random), clock, random, stop);
+      Membership.Start start =
+          membership.establish(settings.enrollment(), settings.name(), facts::read, revocations);
+      End end =
+          switch (start) {
+            case Membership.Start.Refused(String line) -> new End.Refused(line);
+            case Membership.Start.Stopped() -> new End.Stopped();
+            case Membership.Start.Ready(FleetMember member, NodeConfig config) -> {
+              serve(member, config, facts, revocations, channels);
+              yield new End.Stopped();
+            }
+          };
+      String detail = end instanceof End.Refused(String line) ? line : "";
+      AgentStatus.without(AgentStatus.State.STOPPED, pid, "", detail, clock.instant())
+          .write(statusFile);
+      return end;
+    }
+  }
+
+  private void serve(
+      FleetMember member,
+      NodeConfig config,
+      HostFactsReader facts,
+      RevocationRegistry revocations,
+      FleetChannels channels)
+      throws IOException, InterruptedException, ExecutionException {
+    Path data = settings.data();
+    try (ExecutorService pipes = Executors.newCachedThreadPool(threads("pipe-"))) {
+      var actions =
+          new ActionHandler(
+              new ActionRunner(clock, pipes),
+              clock,
+              threads("action-"),
+              settings.concurrentActions());
+      var status =
+          new StatusWriter(
+              data.resolve("status.json"),
+              clock,
+              ProcessHandle.current().pid(),
+              member.identity(),
+              ended::completeExceptionally);
+      var session =
+          new NodeSession(
+              new NodeSession.Parts(
+                  member,
+                  config.servers(),
+                  Set.of(Role.MANAGER, Role.PROXY),
+                  () -> facts.read(config.name()),
+                  SessionJournal.open(data.resolve("session.journal")),
+                  revocations,
+                  List.of(actions),
+                  () -> heartbeat(actions),
+                  status,
+                  channels,
+                  clock,
+                  System::nanoTime,
+                  random,
+                  threads("session-")));
+      session.start();
+      try {
+        ended.get();
+      } finally {
+        actions.stop();
+        session.close(Goodbye.Reason.AGENT_STOP);
+        pipes.shutdownNow();
+      }
+    }
+  }
+
+  private static HeartbeatSource.Content heartbeat(ActionHandler actions) {
+    return new HeartbeatSource.Content(
+        List.of(ModuleStatus.newBuilder().setName("actions").setOnline(true).build()),
+        ByteString.EMPTY,
+        Map.of("actions.active", actions.active(), "actions.ended", actions.ended()));
+  }
+
+  private static ThreadFactory threads(String prefix) {
+    return Thread.ofPlatform().daemon().name(prefix, 0).factory();
+  }
+}

@@ -1,0 +1,144 @@
+package dev.towline.agent.status;
+
+import dev.towline.agent.status.AgentStatus.State;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.session.SessionObserver;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps {@code status.json} and says in the log when the session comes and goes.
+ *
+ * <p>Threading: called on the session's thread. Failure: a status that can't be written is logged;
+ * the agent goes on.
+ */
+public final class StatusWriter implements SessionObserver {
+  private static final Logger log = LoggerFactory.getLogger(StatusWriter.class);
+
+  private final Path file;
+  private final InstantSource clock;
+  private final long pid;
+  private final Consumer<Throwable> failure;
+  private AgentStatus status;
+
+  /**
+   * @param failure hears what ends the session for good
+   */
+  public StatusWriter(
+      Path file,
+      InstantSource clock,
+      long pid,
+      IssuedIdentity identity,
+      Consumer<Throwable> failure) {
+    this.file = file;
+    this.clock = clock;
+    this.pid = pid;
+    this.failure = failure;
+    this.status =
+        AgentStatus.without(
+            State.OFFLINE, pid, identity.identity().uri(), "starting", clock.instant());
+    this.status = withCertificate(identity.expires());
+    write();
+  }
+
+  @Override
+  public void online(Established session) {
+    String path = session.peer().equals(session.manager()) ? "direct" : "proxy";
+    status =
+        new AgentStatus(
+            State.ONLINE,
+            pid,
+            status.identity(),
+            session.manager().uri(),
+            session.server().toString(),
+            path,
+            session.generation(),
+            "",
+            clock.instant(),
+            status.lastHeartbeat(),
+            status.certificateExpires());
+    write();
+    log.info(
+        "towline-agent online: {} through {} ({}), generation {}",
+        session.manager().id(),
+        session.server(),
+        path,
+        session.generation());
+  }
+
+  @Override
+  public void heartbeatAnswered(Instant managerTime) {
+    status =
+        new AgentStatus(
+            status.state(),
+            pid,
+            status.identity(),
+            status.manager(),
+            status.server(),
+            status.path(),
+            status.generation(),
+            status.detail(),
+            status.since(),
+            managerTime,
+            status.certificateExpires());
+    write();
+  }
+
+  @Override
+  public void offline(String why) {
+    status =
+        new AgentStatus(
+            State.OFFLINE,
+            pid,
+            status.identity(),
+            "",
+            "",
+            "",
+            status.generation(),
+            why,
+            clock.instant(),
+            status.lastHeartbeat(),
+            status.certificateExpires());
+    write();
+    log.info("towline-agent offline: {}", why);
+  }
+
+  @Override
+  public void renewed(IssuedIdentity identity) {
+    status = withCertificate(identity.expires());
+    write();
+  }
+
+  @Override
+  public void failed(Throwable cause) {
+    failure.accept(cause);
+  }
+
+  private AgentStatus withCertificate(Instant expires) {
+    return new AgentStatus(
+        status.state(),
+        pid,
+        status.identity(),
+        status.manager(),
+        status.server(),
+        status.path(),
+        status.generation(),
+        status.detail(),
+        status.since(),
+        status.lastHeartbeat(),
+        expires);
+  }
+
+  private void write() {
+    try {
+      status.write(file);
+    } catch (IOException e) {
+      log.warn("status can't be written: {} ({})", file, e.getMessage());
+    }
+  }
+}
