@@ -53,5 +53,6 @@ esac
 
 # shellcheck disable=SC2086 # options are words
 exec "$java" --enable-native-access=ALL-UNNAMED -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError \
+  -Djava.library.path="$home/lib/native" -Dorg.sqlite.lib.path="$home/lib/native" \
   @java-options@ ${TOWLINE_JAVA_OPTS-} \
   -cp "@class-path@" @main@ "$@"

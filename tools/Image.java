@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -34,12 +35,29 @@ import java.util.zip.ZipOutputStream;
  * nothing that is up to date.
  */
 final class Image {
-  /** Native code for systems other than Linux on x86-64 and aarch64, by the jar that holds it. */
-  private static final Map<String, Pattern> LEFT_OUT =
-      Map.of(
-          "grpc-netty-shaded-", Pattern.compile("META-INF/native/.*_(osx|windows)_.*"),
-          "sqlite-jdbc-",
-              Pattern.compile("org/sqlite/native/(?!Linux/(x86_64|aarch64)/)[^/]+/.*\\.[a-z]+"));
+  /**
+   * Native code that a jar holds. What runs here is unpacked, because the libraries would do that
+   * at each start into {@code /tmp}, which hardened hosts mount noexec; code for systems other than
+   * Linux is left out.
+   */
+  private record NativeCode(String jar, List<String> unpacked, Pattern leftOut) {
+    boolean keeps(String entry) {
+      return !unpacked.contains(entry) && !leftOut.matcher(entry).matches();
+    }
+  }
+
+  private static final List<NativeCode> NATIVE_CODE =
+      List.of(
+          new NativeCode(
+              "grpc-netty-shaded-",
+              List.of(
+                  "META-INF/native/libio_grpc_netty_shaded_netty_tcnative_linux_x86_64.so",
+                  "META-INF/native/libio_grpc_netty_shaded_netty_transport_native_epoll_x86_64.so"),
+              Pattern.compile("META-INF/native/.*_(osx|windows)_.*")),
+          new NativeCode(
+              "sqlite-jdbc-",
+              List.of("org/sqlite/native/Linux/x86_64/libsqlitejdbc.so"),
+              Pattern.compile("org/sqlite/native/(?!Linux/(x86_64|aarch64)/)[^/]+/.*\\.[a-z]+")));
 
   private static final List<String> JLINK_OPTIONS =
       List.of("--strip-java-debug-attributes", "--no-header-files", "--no-man-pages");
@@ -94,21 +112,20 @@ final class Image {
       }
       names.add(name);
       Path target = lib.resolve(name);
+      Optional<NativeCode> nativeCode =
+          NATIVE_CODE.stream().filter(code -> name.startsWith(code.jar())).findFirst();
       if (Files.exists(target)
-          && Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(source)) == 0) {
+          && Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(source)) == 0
+          && nativeCode.stream()
+              .flatMap(code -> code.unpacked().stream())
+              .allMatch(entry -> Files.exists(unpacked(entry)))) {
         continue;
       }
       Path temporary = lib.resolve(name + ".tmp");
-      Pattern leftOut =
-          LEFT_OUT.entrySet().stream()
-              .filter(entry -> name.startsWith(entry.getKey()))
-              .map(Map.Entry::getValue)
-              .findFirst()
-              .orElse(null);
-      if (leftOut == null) {
+      if (nativeCode.isEmpty()) {
         Files.copy(source, temporary, StandardCopyOption.REPLACE_EXISTING);
       } else {
-        copyWithout(source, temporary, leftOut);
+        split(source, nativeCode.get(), temporary);
       }
       Files.setLastModifiedTime(temporary, Files.getLastModifiedTime(source));
       Files.move(temporary, target, StandardCopyOption.REPLACE_EXISTING);
@@ -117,14 +134,27 @@ final class Image {
     return names;
   }
 
-  private static void copyWithout(Path source, Path target, Pattern leftOut) throws IOException {
-    int left = 0;
+  private Path unpacked(String entry) {
+    return image.resolve("lib/native").resolve(entry.substring(entry.lastIndexOf('/') + 1));
+  }
+
+  /** Copies a jar without its native code, which goes to {@code lib/native}. */
+  private void split(Path source, NativeCode nativeCode, Path target) throws IOException {
     try (var in = new ZipFile(source.toFile());
         OutputStream file = Files.newOutputStream(target);
         var out = new ZipOutputStream(file)) {
+      for (String name : nativeCode.unpacked()) {
+        ZipEntry entry = in.getEntry(name);
+        if (entry == null) {
+          throw new IOException(source + " does not hold " + name);
+        }
+        Files.createDirectories(unpacked(name).getParent());
+        try (InputStream stream = in.getInputStream(entry)) {
+          Files.copy(stream, unpacked(name), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
       for (ZipEntry entry : Collections.list(in.entries())) {
-        if (leftOut.matcher(entry.getName()).matches()) {
-          left++;
+        if (!nativeCode.keeps(entry.getName())) {
           continue;
         }
         byte[] content;
@@ -144,9 +174,6 @@ final class Image {
         out.write(content);
         out.closeEntry();
       }
-    }
-    if (left == 0) {
-      throw new IOException("nothing to leave out of " + source + " (expected: " + leftOut + ")");
     }
   }
 
@@ -242,7 +269,7 @@ final class Image {
   private static void deleteOthers(Path directory, Set<String> names) throws IOException {
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : (Iterable<Path>) files::iterator) {
-        if (!names.contains(file.getFileName().toString())) {
+        if (!Files.isDirectory(file) && !names.contains(file.getFileName().toString())) {
           Files.delete(file);
         }
       }

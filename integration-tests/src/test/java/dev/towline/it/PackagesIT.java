@@ -2,12 +2,16 @@ package dev.towline.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.towline.it.fleet.Program;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,6 +57,27 @@ final class PackagesIT {
                     ". \"$0\" --version",
                     home.resolve("bin").resolve(Packages.command(program)).toString())))
         .contains("exec " + home.toRealPath().resolve("runtime/bin/java") + " ");
+  }
+
+  /** Hardened hosts mount the temporary directory so that nothing in it can be executed. */
+  @Test
+  void manager_unpacksNoNativeCodeAtStart() throws Exception {
+    Path home = unpack("manager");
+    Program manager =
+        new Program(
+            "manager",
+            List.of(
+                home.resolve("bin/towline-manager").toString(),
+                "serve",
+                "--data",
+                directory.resolve("data").toString(),
+                "--listen",
+                "127.0.71.1"),
+            Map.of("TOWLINE_JAVA_OPTS", "-Djava.io.tmpdir=" + directory.resolve("missing")),
+            directory.resolve("manager.log"));
+    try (manager) {
+      manager.start().awaitLine("towline-manager ready", Duration.ofSeconds(60));
+    }
   }
 
   private Path unpack(String program) throws Exception {

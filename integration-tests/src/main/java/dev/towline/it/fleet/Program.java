@@ -27,7 +27,7 @@ public final class Program implements AutoCloseable {
   private @Nullable Process process;
   private long logStart;
 
-  Program(String name, List<String> command, Map<String, String> environment, Path log) {
+  public Program(String name, List<String> command, Map<String, String> environment, Path log) {
     this.name = name;
     this.command = List.copyOf(command);
     this.environment = Map.copyOf(environment);
