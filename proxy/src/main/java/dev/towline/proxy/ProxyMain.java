@@ -1,9 +1,46 @@
 package dev.towline.proxy;
 
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.proxy.config.ProxyConfig;
+import dev.towline.proxy.config.ProxySettings;
+import dev.towline.proxy.config.SettingsFiles;
+import dev.towline.proxy.enrollment.Joining;
+import dev.towline.proxy.status.ProxyStatus;
+import dev.towline.proxy.status.StatusFile;
+import dev.towline.runtime.backoff.FullJitter;
+import dev.towline.runtime.enroll.EnrollmentClient;
+import dev.towline.runtime.enroll.EnrollmentFile;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.facts.HostFactsReader;
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.session.RevocationRegistry;
+import dev.towline.runtime.session.SessionTimings;
 import dev.towline.runtime.telemetry.BuildInfo;
+import dev.towline.runtime.tls.FleetChannels;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadFactory;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
@@ -12,18 +49,251 @@ import picocli.CommandLine.Spec;
     name = "towline-proxy",
     description = "Carries agents that cannot reach the manager.",
     mixinStandardHelpOptions = true,
-    versionProvider = BuildInfo.class)
+    versionProvider = BuildInfo.class,
+    subcommands = {ProxyMain.Run.class, ProxyMain.Status.class, ProxyMain.Config.class})
 public final class ProxyMain implements Runnable {
+  private static final Logger log = LoggerFactory.getLogger(ProxyMain.class);
+  private static final ErrorCode NOT_ENROLLED = ErrorCode.user("NOT_ENROLLED");
+  private static final Path ETC = Path.of("/etc/towline/proxy.yaml");
+  private static final int FAILED = 1;
+  private static final int REFUSED = 3;
+
   @Spec private CommandSpec command = CommandSpec.create();
 
   private ProxyMain() {}
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new ProxyMain()).execute(args));
+    System.exit(commandLine().execute(args));
+  }
+
+  static CommandLine commandLine() {
+    return new CommandLine(new ProxyMain())
+        .setExecutionExceptionHandler((failure, line, parsed) -> {
+          if (failure instanceof TowlineException told) {
+            line.getErr().println("towline-proxy: " + told.explanation());
+            return told.code().equals(Joining.REFUSED) ? REFUSED : FAILED;
+          }
+          log.error("towline-proxy failed", failure);
+          return FAILED;
+        });
   }
 
   @Override
   public void run() {
     throw new ParameterException(command.commandLine(), "no command given");
+  }
+
+  /** Where the settings are, and those that the command line sets. */
+  static final class Where {
+    @Option(
+        names = "--data",
+        paramLabel = "DIR",
+        description = "where the proxy keeps its state (default: ${DEFAULT-VALUE})",
+        defaultValue = "/var/lib/towline/proxy")
+    Path data = Path.of("");
+
+    @Option(
+        names = "--config",
+        paramLabel = "FILE",
+        description = "settings; by default /etc/towline/proxy.yaml, where there is one")
+    @Nullable Path config;
+
+    @Option(names = "--listen", paramLabel = "ADDR", description = "address to listen on")
+    @Nullable String listen;
+
+    @Option(names = "--port", paramLabel = "PORT", description = "where agents dial")
+    @Nullable String port;
+
+    @Option(
+        names = "--http-port",
+        paramLabel = "PORT",
+        description = "plain HTTP for installing; may be given again")
+    @Nullable List<String> httpPorts;
+
+    ProxySettings settings() {
+      var settings = new ProxySettings();
+      Path kept = kept();
+      settings.with(SettingsFiles.readKept(kept), kept.toString());
+      if (config != null) {
+        settings.with(SettingsFiles.readYaml(config), config.toString());
+      } else if (Files.exists(ETC)) {
+        settings.with(SettingsFiles.readYaml(ETC), ETC.toString());
+      }
+      settings.withEnvironment(System.getenv());
+      Map<String, List<String>> flags = new LinkedHashMap<>();
+      if (listen != null) {
+        flags.put("listen", List.of(listen));
+      }
+      if (port != null) {
+        flags.put("port", List.of(port));
+      }
+      if (httpPorts != null) {
+        flags.put("http-ports", httpPorts);
+      }
+      return settings.with(flags, "command line");
+    }
+
+    Path kept() {
+      return data.resolve("config.json");
+    }
+  }
+
+  @Command(
+      name = "run",
+      description = "Runs the proxy, enrolled first where it isn't.",
+      mixinStandardHelpOptions = true)
+  static final class Run implements Callable<Integer> {
+    @Mixin private final Where where = new Where();
+
+    @Option(
+        names = "--enrollment",
+        paramLabel = "FILE",
+        description = "what an install command left; deleted once used")
+    private @Nullable Path enrollment;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+      // Read by the JDK's HTTP server when it is first used.
+      System.setProperty("sun.net.httpserver.maxReqTime", "20");
+      System.setProperty("jdk.httpserver.maxConnections", "2000");
+      createData(where.data);
+      var clock = Clock.systemUTC();
+      var random = new SecureRandom();
+      ThreadFactory threads = Thread.ofPlatform().name("towline-proxy-", 0).daemon().factory();
+      HostFacts facts = new HostFactsReader(Path.of("/"), BuildInfo.version()).read("");
+      var revocations = RevocationRegistry.open(where.data.resolve("revocations"));
+      try (var channels = new FleetChannels(threads)) {
+        var store = new IdentityStore(where.data.resolve("identity"));
+        var joining =
+            new Joining(
+                new EnrollmentClient(channels, clock, random),
+                store,
+                facts,
+                clock,
+                new FullJitter(SessionTimings.BACKOFF_BASE, SessionTimings.BACKOFF_CAP, random));
+        FleetMember member = join(joining, store, revocations);
+        ProxyConfig config = where.settings().read();
+        log.info("towline-proxy {} is {}", BuildInfo.version(), member.self());
+        Proxy proxy =
+            Proxy.start(
+                config,
+                new Proxy.World(
+                    where.data, member, revocations, channels, facts, clock, random, threads));
+        Thread stop = new Thread(proxy::close, "stop");
+        Runtime.getRuntime().addShutdownHook(stop);
+        proxy.awaitEnd();
+        return FAILED;
+      }
+    }
+
+    private FleetMember join(Joining joining, IdentityStore store, RevocationRegistry revocations)
+        throws IOException, InterruptedException {
+      Optional<IssuedIdentity> identity = store.load();
+      if (identity.isPresent()) {
+        if (enrollment != null) {
+          EnrollmentFile.destroy(enrollment);
+        }
+        return joining.resume(identity.get(), where.settings().read().servers(), revocations);
+      }
+      if (enrollment == null || !Files.exists(enrollment)) {
+        throw new TowlineException(
+            NOT_ENROLLED,
+            "no identity in %s and no enrollment file".formatted(where.data),
+            "create a command with 'towline proxies command CLUSTER' and run it on this host");
+      }
+      EnrollmentFile file = EnrollmentFile.read(enrollment);
+      if (file.role() != Role.PROXY) {
+        throw new TowlineException(
+            EnrollmentFile.INVALID,
+            "enrollment file %s is for role %s (expected: proxy)"
+                .formatted(enrollment, file.role().label()),
+            "create a command with 'towline proxies command CLUSTER'");
+      }
+      SettingsFiles.keep(where.kept(), file);
+      // A setting that can't work is told before the command is used up.
+      where.settings().read();
+      FleetMember member = joining.enroll(file, revocations);
+      EnrollmentFile.destroy(enrollment);
+      return member;
+    }
+
+    private static void createData(Path data) throws IOException {
+      if (!Files.isDirectory(data)) {
+        Files.createDirectories(
+            data,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      }
+    }
+  }
+
+  @Command(
+      name = "status",
+      description = "Tells how the proxy on this host fares; status 0 when it is online.",
+      mixinStandardHelpOptions = true)
+  static final class Status implements Callable<Integer> {
+    @Mixin private final Where where = new Where();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Optional<ProxyStatus> status =
+          new StatusFile(where.data.resolve("status.json"))
+              .read()
+              .filter(s -> StatusFile.isFresh(s, Clock.systemUTC()));
+      var out = spec.commandLine().getOut();
+      if (status.isEmpty()) {
+        out.println("not running (no recent status in " + where.data + ")");
+        return FAILED;
+      }
+      ProxyStatus now = status.get();
+      out.println("state     " + (now.online() ? "online" : "offline"));
+      out.println("identity  " + now.identity());
+      out.println("version   " + now.version());
+      out.println("session   " + (now.session() ? "generation " + now.generation() : "none"));
+      out.println(
+          "uplink    "
+              + (now.uplink()
+                  ? "manager %s at %s, %d lanes"
+                      .formatted(now.manager(), now.path(), now.load().lanes())
+                  : "none"));
+      out.println(
+          "clients   %d, %d of them in session, %d waiting"
+              .formatted(now.load().clients(), now.load().announced(), now.load().waiting()));
+      out.println(
+          "queued    %d bytes up, %d bytes down"
+              .formatted(now.load().queuedUp(), now.load().queuedDown()));
+      return now.online() ? 0 : FAILED;
+    }
+  }
+
+  @Command(
+      name = "config",
+      description = "About the settings.",
+      mixinStandardHelpOptions = true,
+      subcommands = ConfigShow.class)
+  static final class Config implements Runnable {
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+      throw new ParameterException(spec.commandLine(), "no command given");
+    }
+  }
+
+  @Command(
+      name = "show",
+      description = "Tells each setting's value and where it comes from.",
+      mixinStandardHelpOptions = true)
+  static final class ConfigShow implements Callable<Integer> {
+    @Mixin private final Where where = new Where();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      ProxySettings settings = where.settings();
+      spec.commandLine().getOut().println(settings.show());
+      settings.read();
+      return 0;
+    }
   }
 }

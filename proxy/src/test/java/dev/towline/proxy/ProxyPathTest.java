@@ -101,7 +101,8 @@ class ProxyPathTest {
             FleetTls.server(() -> Optional.of(proxy), fleet.verifier(), ClientAuth.OPTIONAL),
             fleet.verifier(),
             new SessionForwarder(mux, serial).service(),
-            new EnrollmentForwarder(uplink::channel).service());
+            new EnrollmentForwarder(uplink::channel).service(),
+            (method, peer, reason) -> notes.add("denied"));
     uplink.start();
     Await.until("both lanes", BOUND, () -> stats().lanes() == 2);
   }

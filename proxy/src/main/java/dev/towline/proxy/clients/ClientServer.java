@@ -44,10 +44,17 @@ public final class ClientServer implements AutoCloseable {
       SslContext tls,
       PeerVerifier verifier,
       ServerServiceDefinition sessions,
-      ServerServiceDefinition enrollment)
+      ServerServiceDefinition enrollment,
+      PeerInterceptor.DenialListener denials)
       throws IOException {
     var access =
-        new PeerInterceptor(verifier, peer -> peer.role() == Role.AGENT, ClientServer::denied);
+        new PeerInterceptor(
+            verifier,
+            peer -> peer.role() == Role.AGENT,
+            (method, peer, reason) -> {
+              log(method, peer, reason);
+              denials.denied(method, peer, reason);
+            });
     this.server =
         NettyServerBuilder.forAddress(listen)
             .sslContext(tls)
@@ -82,7 +89,7 @@ public final class ClientServer implements AutoCloseable {
     server.shutdownNow();
   }
 
-  private static void denied(String method, Optional<NodeIdentity> peer, String reason) {
+  private static void log(String method, Optional<NodeIdentity> peer, String reason) {
     log.warn(
         "refused {} to {}: {}",
         method,

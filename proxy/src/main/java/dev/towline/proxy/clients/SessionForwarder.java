@@ -6,6 +6,7 @@ import dev.towline.proto.v1.UpFrame;
 import dev.towline.proxy.uplink.AgentLink;
 import dev.towline.proxy.uplink.AgentPort;
 import dev.towline.proxy.uplink.UplinkMux;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.tls.PeerInterceptor;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -41,12 +42,14 @@ public final class SessionForwarder implements ServerCallHandler<UpFrame, DownFr
   @Override
   public ServerCall.Listener<UpFrame> startCall(
       ServerCall<UpFrame, DownFrame> call, Metadata headers) {
-    String identity = PeerInterceptor.PEER.get().identity().uri();
+    PeerInterceptor.Peer peer = PeerInterceptor.PEER.get();
+    String identity = peer.identity().uri();
+    String certificate = Fingerprints.serial(peer.leaf());
     String source = addressOf(PeerInterceptor.REMOTE_ADDRESS.get());
     var agent = new AgentCall(call);
     serial.execute(() -> {
       call.sendHeaders(new Metadata());
-      agent.link = mux.agentOpened(agent, identity, source);
+      agent.link = mux.agentOpened(agent, identity, certificate, source);
     });
     return agent;
   }

@@ -12,6 +12,10 @@ import org.jspecify.annotations.Nullable;
 public final class AgentLink {
   final AgentPort port;
   final String identity;
+
+  /** Serial number of the certificate that the outer stream was opened with. */
+  final String serial;
+
   final String source;
 
   /** The lane that carries the session; null while it isn't announced. */
@@ -60,9 +64,10 @@ public final class AgentLink {
   /** Nothing is called on the port any more. */
   boolean portGone;
 
-  AgentLink(AgentPort port, String identity, String source) {
+  AgentLink(AgentPort port, String identity, String serial, String source) {
     this.port = port;
     this.identity = identity;
+    this.serial = serial;
     this.source = source;
   }
 }

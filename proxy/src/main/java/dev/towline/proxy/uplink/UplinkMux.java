@@ -18,8 +18,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedSet;
+import java.util.function.BiPredicate;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -172,8 +172,8 @@ public final class UplinkMux {
   // Agents
 
   /** An agent's stream is there. */
-  public AgentLink agentOpened(AgentPort port, String identity, String source) {
-    var link = new AgentLink(port, identity, source);
+  public AgentLink agentOpened(AgentPort port, String identity, String serial, String source) {
+    var link = new AgentLink(port, identity, serial, source);
     links.add(link);
     requestMore(link);
     if (draining) {
@@ -273,9 +273,9 @@ public final class UplinkMux {
   /**
    * Ends the streams of agents that may no longer be here, for instance because of a revocation.
    */
-  public void endWhere(Predicate<String> identity, String code, String detail) {
+  public void endWhere(BiPredicate<String, String> refused, String code, String detail) {
     for (AgentLink link : links.all()) {
-      if (identity.test(link.identity)) {
+      if (refused.test(link.identity, link.serial)) {
         endBoth(link, code, detail);
       }
     }

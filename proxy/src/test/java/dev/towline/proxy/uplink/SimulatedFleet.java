@@ -315,7 +315,7 @@ final class SimulatedFleet {
     if (agents.size() < manyAgents) {
       var agent = new Agent();
       agents.add(agent);
-      agent.link = mux.agentOpened(agent, "spiffe://fleet/agent/" + agent.id, "192.0.2.1");
+      agent.link = mux.agentOpened(agent, "spiffe://fleet/agent/" + agent.id, "1", "192.0.2.1");
     }
   }
 

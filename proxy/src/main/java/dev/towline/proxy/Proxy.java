@@ -1,0 +1,310 @@
+package dev.towline.proxy;
+
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.RevocationList;
+import dev.towline.proxy.clients.ClientServer;
+import dev.towline.proxy.clients.SessionForwarder;
+import dev.towline.proxy.config.ProxyConfig;
+import dev.towline.proxy.enrollment.EnrollmentForwarder;
+import dev.towline.proxy.mirror.ManagerSite;
+import dev.towline.proxy.mirror.MirrorServer;
+import dev.towline.proxy.mirror.PackageCache;
+import dev.towline.proxy.status.StatusFile;
+import dev.towline.proxy.uplink.UplinkChannels;
+import dev.towline.proxy.uplink.UplinkConnector;
+import dev.towline.proxy.uplink.UplinkLimits;
+import dev.towline.proxy.uplink.UplinkMux;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.session.NodeSession;
+import dev.towline.runtime.session.RevocationRegistry;
+import dev.towline.runtime.session.SessionJournal;
+import dev.towline.runtime.session.SessionObserver;
+import dev.towline.runtime.telemetry.BuildInfo;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.FleetTls;
+import io.grpc.SynchronizationContext;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running proxy: all its parts, put together.
+ *
+ * <p>Lifecycle: {@link #start} returns when every port listens; {@link #close} tells the agents,
+ * says goodbye to the manager and ends, in the reverse order. A start that fails leaves nothing.
+ *
+ * <p>Threading: agents and uplink share one serial order that runs on whichever of gRPC's threads
+ * has something to do; the session with the manager and the mirror have their own threads.
+ *
+ * <p>Failure: without a manager everything stays up and waits for one.
+ */
+final class Proxy implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Proxy.class);
+  private static final Duration STATUS_INTERVAL = Duration.ofSeconds(2);
+  private static final Duration DRAIN_TIME = Duration.ofMillis(300);
+  private static final long DENIAL_REPORT_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+  private final CountDownLatch ended = new CountDownLatch(1);
+
+  /** What comes from outside. */
+  record World(
+      Path data,
+      FleetMember member,
+      RevocationRegistry revocations,
+      FleetChannels channels,
+      HostFacts facts,
+      InstantSource clock,
+      SecureRandom random,
+      ThreadFactory threads) {}
+
+  private Proxy() {}
+
+  static Proxy start(ProxyConfig config, World world) throws IOException {
+    var proxy = new Proxy();
+    try {
+      proxy.build(config, world);
+      return proxy;
+    } catch (IOException | RuntimeException e) {
+      proxy.close();
+      throw e;
+    }
+  }
+
+  private void build(ProxyConfig config, World world) throws IOException {
+    FleetMember member = world.member();
+    var health = new ProxyHealth();
+    ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(world.threads());
+    parts.push(timer::shutdownNow);
+
+    var serial =
+        new SynchronizationContext(
+            (thread, fault) -> log.error("a defect in the session path", fault));
+    var mux = new UplinkMux(UplinkLimits.DEFAULTS, System::nanoTime);
+    var uplinkChannels = new UplinkChannels(member::presented, member.verifier());
+    var uplink =
+        new UplinkConnector(
+            mux,
+            serial,
+            timer,
+            config.servers(),
+            uplinkChannels::open,
+            config.uplinkConnections(),
+            UUID.randomUUID().toString(),
+            world.random(),
+            health);
+    parts.push(uplink);
+
+    NodeSession session = session(config, world, health, mux, serial, uplink);
+    parts.push(() -> session.close(Goodbye.Reason.AGENT_STOP));
+
+    var clients =
+        new ClientServer(
+            new InetSocketAddress(config.listen(), config.port()),
+            FleetTls.server(member::presented, member.verifier(), ClientAuth.OPTIONAL),
+            member.verifier(),
+            new SessionForwarder(mux, serial).service(),
+            new EnrollmentForwarder(uplink::channel).service(),
+            reporter(session));
+    parts.push(() -> drain(mux, serial, clients));
+
+    if (!config.httpPorts().isEmpty()) {
+      mirror(config, world);
+    }
+
+    session.start();
+    uplink.start();
+    status(world, health, mux, serial, timer);
+    log.info("agents are accepted on {}:{}", config.listen(), clients.port());
+  }
+
+  private NodeSession session(
+      ProxyConfig config,
+      World world,
+      ProxyHealth health,
+      UplinkMux mux,
+      SynchronizationContext serial,
+      UplinkConnector uplink)
+      throws IOException {
+    SessionObserver observer =
+        new SessionObserver() {
+          @Override
+          public void online(Established established) {
+            health.online(established);
+          }
+
+          @Override
+          public void offline(String why) {
+            health.offline(why);
+          }
+
+          @Override
+          public void revocations(RevocationList list) {
+            serial.execute(() -> endRevoked(mux, world.revocations()));
+          }
+
+          @Override
+          public void renewed(IssuedIdentity identity) {
+            log.info("certificate renewed, valid until {}", identity.expires());
+            uplink.reconnect();
+          }
+
+          @Override
+          public void failed(Throwable cause) {
+            log.error("the session's journal can't be used, the proxy ends", cause);
+            ended.countDown();
+          }
+        };
+    return new NodeSession(
+        new NodeSession.Parts(
+            world.member(),
+            config.servers(),
+            Set.of(Role.MANAGER),
+            world::facts,
+            SessionJournal.open(world.data().resolve("journal")),
+            world.revocations(),
+            List.of(),
+            health,
+            observer,
+            world.channels(),
+            world.clock(),
+            System::nanoTime,
+            world.random(),
+            world.threads()));
+  }
+
+  private static void endRevoked(UplinkMux mux, RevocationRegistry revocations) {
+    mux.endWhere(
+        (uri, serial) ->
+            NodeIdentity.parse(uri)
+                .map(identity -> revocations.isRevoked(identity, serial))
+                .orElse(true),
+        "CERTIFICATE_REVOKED",
+        "the certificate is revoked");
+  }
+
+  private void mirror(ProxyConfig config, World world) throws IOException {
+    FleetMember member = world.member();
+    var site =
+        new ManagerSite(
+            config.managerPublic(),
+            FleetTls.httpClient(
+                member::presented, member.verifier(), peer -> peer.role() == Role.MANAGER));
+    parts.push(site);
+    var threads = Executors.newVirtualThreadPerTaskExecutor();
+    parts.push(threads::shutdownNow);
+    var cache =
+        new PackageCache(
+            world.data().resolve("mirror"),
+            (long) config.mirrorMegabytes() << 20,
+            site,
+            threads,
+            world.clock());
+    var mirror =
+        new MirrorServer(
+            site,
+            cache,
+            threads,
+            config.httpPorts().stream()
+                .map(port -> new InetSocketAddress(config.listen(), port))
+                .toList());
+    parts.push(mirror);
+    mirror.start();
+  }
+
+  private void status(
+      World world,
+      ProxyHealth health,
+      UplinkMux mux,
+      SynchronizationContext serial,
+      ScheduledExecutorService timer) {
+    var file = new StatusFile(world.data().resolve("status.json"));
+    long pid = ProcessHandle.current().pid();
+    Runnable write =
+        () -> {
+          serial.execute(() -> health.load(mux.stats()));
+          try {
+            file.write(
+                health.status(
+                    BuildInfo.version(), world.member().self(), pid, world.clock().millis()));
+          } catch (IOException e) {
+            log.warn("status can't be written: {}", e.toString());
+          }
+        };
+    var _ =
+        timer.scheduleWithFixedDelay(write, 0, STATUS_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+    parts.push(file::delete);
+  }
+
+  /** Tells the manager of refused callers, at most one in a while. */
+  private static dev.towline.runtime.tls.PeerInterceptor.DenialListener reporter(
+      NodeSession session) {
+    var last = new AtomicLong(System.nanoTime() - DENIAL_REPORT_NANOS);
+    return (method, peer, reason) -> {
+      long now = System.nanoTime();
+      long before = last.get();
+      if (now - before >= DENIAL_REPORT_NANOS && last.compareAndSet(before, now)) {
+        session.securityEvent(
+            "rpc.denied",
+            "%s by %s: %s".formatted(method, peer.map(NodeIdentity::uri).orElse("nobody"), reason));
+      }
+    };
+  }
+
+  private static void drain(UplinkMux mux, SynchronizationContext serial, ClientServer clients) {
+    clients.stopAccepting();
+    serial.execute(mux::drain);
+    await(DRAIN_TIME);
+    serial.execute(() -> mux.endAll("PROXY_STOPPING", "the proxy stops"));
+    await(DRAIN_TIME);
+    clients.close();
+  }
+
+  private static void await(Duration time) {
+    try {
+      // Nobody counts it down: what was written needs a moment to leave.
+      var _ = new CountDownLatch(1).await(time.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Waits until the proxy can't go on. */
+  void awaitEnd() throws InterruptedException {
+    ended.await();
+  }
+
+  @Override
+  public void close() {
+    while (!parts.isEmpty()) {
+      try {
+        parts.pop().close();
+      } catch (Exception e) {
+        log.warn("a part did not close: {}", Optional.ofNullable(e.getMessage()).orElse("?"));
+      }
+    }
+    ended.countDown();
+  }
+}
