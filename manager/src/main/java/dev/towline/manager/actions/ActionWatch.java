@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -27,6 +28,7 @@ public final class ActionWatch implements AutoCloseable {
   private final Actions actions;
   private final LinkedBlockingQueue<Note> notes = new LinkedBlockingQueue<>();
   private final AtomicInteger outputWaiting = new AtomicInteger();
+  private final AtomicBoolean checkWaiting = new AtomicBoolean();
   private final Map<String, ActionTarget> told = new HashMap<>();
   private boolean done;
 
@@ -49,8 +51,11 @@ public final class ActionWatch implements AutoCloseable {
     notes.add(new Note.Changed(directive));
   }
 
+  /** One at a time: it comes again behind whatever else waits. */
   void check() {
-    notes.add(new Note.Check());
+    if (checkWaiting.compareAndSet(false, true)) {
+      notes.add(new Note.Check());
+    }
   }
 
   void output(LiveOutput output) {
@@ -77,6 +82,7 @@ public final class ActionWatch implements AutoCloseable {
           }
         }
         case Note.Check() -> {
+          checkWaiting.set(false);
           Optional<Action> ended = actions.ifEnded(action);
           if (ended.isPresent() && notes.isEmpty()) {
             done = true;
