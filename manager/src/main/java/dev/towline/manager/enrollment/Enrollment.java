@@ -340,6 +340,10 @@ public final class Enrollment {
   }
 
   private static boolean sameSystem(String wanted, HostFacts facts) {
-    return facts.getOs().toLowerCase(Locale.ROOT).contains(wanted.toLowerCase(Locale.ROOT));
+    String os = facts.getOs().toLowerCase(Locale.ROOT);
+    // A Linux host names its distribution.
+    return wanted.equals("linux")
+        ? !os.contains("windows") && !os.contains("darwin")
+        : os.contains(wanted.toLowerCase(Locale.ROOT));
   }
 }

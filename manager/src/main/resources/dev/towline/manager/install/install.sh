@@ -3,6 +3,7 @@
 # @TOKEN_ID@. Holds no secret: that comes on standard input. Everything fetched is checked against
 # what is pinned here, so it does not matter what carries it.
 set -eu
+umask 022
 
 program=@PROGRAM@
 version=@VERSION@
@@ -96,7 +97,7 @@ unpack() {
     incoming=$home/versions/.incoming
     rm -rf "$incoming"
     mkdir "$incoming"
-    tar -xzf "$work/$package" -C "$incoming"
+    tar --no-same-owner -xzf "$work/$package" -C "$incoming"
     mv "$incoming/$name-$version" "$home/versions/$version"
     rm -rf "$incoming"
   fi
@@ -133,13 +134,6 @@ start_with_systemd() {
       fail "the user $user can't be created"
   fi
   cp "$home/current/systemd/$name.service" "/etc/systemd/system/$name.service"
-  mkdir -p "/etc/systemd/system/$name.service.d"
-  cat >"/etc/systemd/system/$name.service.d/install.conf" <<END
-[Service]
-ExecStart=
-ExecStart=$binary run --data $data --enrollment $enrollment
-RestartPreventExitStatus=3
-END
   systemctl daemon-reload
   systemctl enable --quiet "$name.service"
   if [ -n "$fresh" ]; then
@@ -201,7 +195,8 @@ END
     done
   fi
   mkdir -p "${pidfile%/*}"
-  started=$(wc -c <"$log" 2>/dev/null || echo 0)
+  touch "$log"
+  started=$(wc -c <"$log")
   set -- "$home/supervise" "$pidfile" "$log" \
     "$binary" run --data "$data" --enrollment "$enrollment"
   if command -v setsid >/dev/null 2>&1; then
@@ -233,13 +228,15 @@ last_words() {
   else
     tail -c "+$((${started:-0} + 1))" "$log" 2>/dev/null
   fi | grep -v -e '^supervise:' -e 'systemd\[' -e "^$name.service:" -e '^\(Started\|Stopped\|Stopping\) ' |
-    tail -n 1
+    tail -n 1 | sed "s/^$name: //"
 }
 
 wait_until_online() {
   tries=0
   while [ "$tries" -lt 120 ]; do
-    if "$binary" status --data "$data" >"$work/status" 2>&1; then
+    # A look at the file first, because the question itself starts a program.
+    if grep -q -e '"state" *: *"ONLINE"' -e '"session" *: *true' "$data/status.json" 2>/dev/null &&
+      "$binary" status --data "$data" >/dev/null 2>&1; then
       say "online"
       return 0
     fi
@@ -250,7 +247,7 @@ wait_until_online() {
     sleep 0.5
     tries=$((tries + 1))
   done
-  fail "installed and running, but not online after 60 s: $(head -n 1 "$work/status")"
+  fail "installed and running, but not online yet: $("$binary" status --data "$data" 2>&1 | tr '\n' ' ')"
 }
 
 main() {
