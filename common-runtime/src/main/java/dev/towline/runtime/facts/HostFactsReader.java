@@ -44,8 +44,8 @@ public final class HostFactsReader {
     Map<String, String> release = osRelease();
     return HostFacts.newBuilder()
         .setHostName(name.isEmpty() ? text("proc/sys/kernel/hostname") : name)
-        .setOs(release.getOrDefault("ID", "linux"))
-        .setOsVersion(release.getOrDefault("VERSION_ID", ""))
+        .setOs("linux")
+        .setOsVersion(release.getOrDefault("PRETTY_NAME", release.getOrDefault("ID", "")))
         .setArchitecture(System.getProperty("os.arch", ""))
         .setKernel(text("proc/sys/kernel/osrelease"))
         .setMachineId(machineId())
