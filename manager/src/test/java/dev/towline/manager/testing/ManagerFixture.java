@@ -115,7 +115,7 @@ public final class ManagerFixture implements AutoCloseable {
   public HostFacts facts(String name) {
     return HostFacts.newBuilder()
         .setHostName(name)
-        .setOs("linux")
+        .setOs("debian")
         .setMachineId("machine-of-" + name)
         .setBootId("boot-1")
         .setAssetKind("HOST")

@@ -4,8 +4,14 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.towline.manager.store.sql.Migrations;
 import dev.towline.manager.store.sql.SqlStore;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
+import java.util.Set;
 import org.jdbi.v3.core.Jdbi;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteConfig.JournalMode;
@@ -18,12 +24,18 @@ import org.sqlite.SQLiteDataSource;
  * few reading ones.
  */
 public final class SqliteDatabase {
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
   private static final int READERS = 4;
   private static final int BUSY_TIMEOUT_MS = 10_000;
 
   private SqliteDatabase() {}
 
+  /**
+   * @throws UncheckedIOException when the file can't be made
+   */
   public static SqlStore open(Path file) {
+    makePrivate(file);
     HikariDataSource writer = pool(file, "store-write", 1, false);
     Migrations.run(writer, Map.of("bytes", "blob", "identity", "integer primary key"));
     HikariDataSource readers = pool(file, "store-read", READERS, true);
@@ -35,6 +47,17 @@ public final class SqliteDatabase {
               writer.close();
             })
         .start();
+  }
+
+  /** It holds secrets; the log files beside it take over its permissions. */
+  private static void makePrivate(Path file) {
+    try {
+      if (!Files.exists(file)) {
+        Files.createFile(file, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to create the database " + file, e);
+    }
   }
 
   private static HikariDataSource pool(Path file, String name, int size, boolean readOnly) {
