@@ -12,7 +12,8 @@ import picocli.CommandLine.Spec;
     name = "towline-relay",
     description = "One of a pair across a firewall that lets nothing in.",
     mixinStandardHelpOptions = true,
-    versionProvider = BuildInfo.class)
+    versionProvider = BuildInfo.class,
+    subcommands = {RunCommand.class, StatusCommand.class, ConfigCommand.class})
 public final class RelayMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 
@@ -24,6 +25,7 @@ public final class RelayMain implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(command.commandLine(), "no command given");
+    throw new ParameterException(
+        command.commandLine(), "no command given (expected: run, status or config)");
   }
 }

@@ -6,6 +6,7 @@ import dev.towline.proto.v1.ChildHello;
 import dev.towline.proto.v1.ParentFrame;
 import dev.towline.proto.v1.ParentHello;
 import dev.towline.relay.child.ChildServer.TransportSlot;
+import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.tls.PeerInterceptor;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
@@ -109,7 +110,8 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
                   hello.getInstance(),
                   hello.getConnection(),
                   String.valueOf(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)),
-                  clock.instant()));
+                  clock.instant()),
+              () -> authority.verifier().check(peer.chain()) instanceof PeerCheck.Trusted);
       link = admitted;
       slot.link = admitted;
       admitted.start();

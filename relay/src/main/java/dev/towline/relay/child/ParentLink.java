@@ -18,6 +18,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,7 @@ final class ParentLink {
   private final ServerCall<?, ChildFrame> hold;
   private final LinkMonitor monitor;
   private final Description description;
+  private final BooleanSupplier trusted;
   private final LinkCounters counters = new LinkCounters();
 
   // The newest is taken first; the others stay cold.
@@ -52,10 +54,12 @@ final class ParentLink {
       ServerCall<?, ChildFrame> hold,
       EventLoop loop,
       Duration pingInterval,
-      Description description) {
+      Description description,
+      BooleanSupplier trusted) {
     this.links = links;
     this.hold = hold;
     this.description = description;
+    this.trusted = trusted;
     this.monitor =
         new LinkMonitor(
             loop,
@@ -163,6 +167,13 @@ final class ParentLink {
   private void send(ChildFrame.Builder frame) {
     if (!gone) {
       hold.sendMessage(frame.build());
+    }
+  }
+
+  /** Asks again whether the parent's certificate holds: it may have expired or been revoked. */
+  void recheck() {
+    if (!trusted.getAsBoolean()) {
+      lost("the parent's certificate no longer holds");
     }
   }
 

@@ -162,6 +162,11 @@ public final class RelayChild implements AutoCloseable {
             .toList());
   }
 
+  /** To be called when something was revoked, and now and then, because certificates expire. */
+  public void recheck() {
+    io.loop().execute(() -> links.all().forEach(ParentLink::recheck));
+  }
+
   private <T> T onLoop(Callable<T> task) {
     try {
       return io.loop().submit(task).get();

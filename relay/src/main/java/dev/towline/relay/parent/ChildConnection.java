@@ -170,6 +170,19 @@ final class ChildConnection {
         carries.stream().filter(ClientCarry::taken).map(ClientCarry::tunnel).toList());
   }
 
+  /** Asks again whether the child's certificate holds: it may have expired or been revoked. */
+  void recheck() {
+    SSLSession session =
+        hold == null || !up || paired
+            ? null
+            : hold.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
+    if (session != null
+        && trust.check(session, nonce, new byte[0])
+            instanceof ChildTrust.Verdict.Refused(String reason)) {
+      end(reason);
+    }
+  }
+
   // The child's frames.
 
   private void received(ChildFrame frame) {

@@ -77,6 +77,14 @@ final class ChildDialer {
     slots.forEach(slot -> slot.stop(reason));
   }
 
+  void recheck() {
+    for (Slot slot : slots) {
+      if (slot.connection != null) {
+        slot.connection.recheck();
+      }
+    }
+  }
+
   boolean isUp() {
     return slots.stream().anyMatch(slot -> slot.connection != null && slot.connection.isUp());
   }

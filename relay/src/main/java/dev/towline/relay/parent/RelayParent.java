@@ -83,14 +83,21 @@ public final class RelayParent implements AutoCloseable {
    *     stays
    */
   public void children(List<RelayChild> list) {
-    if (list.isEmpty()) {
-      throw new IllegalArgumentException("child list: empty (expected: at least one child)");
-    }
-    List<Child> children = list.stream().map(Child::of).toList();
+    List<Child> children = check(list);
     onLoop(() -> {
       apply(children);
       return true;
     });
+  }
+
+  /**
+   * @throws IllegalArgumentException when {@link #children} would refuse the list
+   */
+  static List<Child> check(List<RelayChild> list) {
+    if (list.isEmpty()) {
+      throw new IllegalArgumentException("child list: empty (expected: at least one child)");
+    }
+    return list.stream().map(Child::of).toList();
   }
 
   private void apply(List<Child> children) {
@@ -135,6 +142,11 @@ public final class RelayParent implements AutoCloseable {
       dialers.values().forEach(dialer -> views.addAll(dialer.views()));
       return views;
     });
+  }
+
+  /** To be called when something was revoked, and now and then, because certificates expire. */
+  public void recheck() {
+    io.loop().execute(() -> List.copyOf(dialers.values()).forEach(ChildDialer::recheck));
   }
 
   private <T> T onLoop(Callable<T> task) {

@@ -1,0 +1,69 @@
+package dev.towline.relay;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Options that several commands share. */
+final class SettingsOptions {
+  @Option(names = "--data", paramLabel = "DIR", description = "Directory of everything it keeps.")
+  private @Nullable String data;
+
+  @Option(
+      names = "--enrollment",
+      paramLabel = "FILE",
+      description = "What an install command or a pairing left for the first start.")
+  private @Nullable String enrollment;
+
+  @Option(names = "--name", paramLabel = "NAME", description = "What this host shall be called.")
+  private @Nullable String name;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "ADDRESS:PORT",
+      description = "Child: where parents dial in.")
+  private @Nullable String listen;
+
+  @Option(
+      names = "--loopback-port",
+      paramLabel = "PORT",
+      description = "Child: where this host's own traffic enters; loopback only.")
+  private @Nullable String loopbackPort;
+
+  @Option(
+      names = "--downstream-listen",
+      paramLabel = "ADDRESS",
+      description = "Child: where hosts below connect.")
+  private @Nullable String downstreamListen;
+
+  @Option(names = "--session-port", paramLabel = "PORT", description = "Child: for sessions.")
+  private @Nullable String sessionPort;
+
+  @Option(names = "--public-port", paramLabel = "PORT", description = "Child: for downloads.")
+  private @Nullable String publicPort;
+
+  @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
+  private @Nullable Path config;
+
+  RelaySettings resolve() {
+    Map<String, String> flags = new LinkedHashMap<>();
+    put(flags, "data", data);
+    put(flags, "enrollment", enrollment);
+    put(flags, "name", name);
+    put(flags, "listen", listen);
+    put(flags, "loopback-port", loopbackPort);
+    put(flags, "downstream-listen", downstreamListen);
+    put(flags, "session-port", sessionPort);
+    put(flags, "public-port", publicPort);
+    return RelaySettings.resolve(flags, System.getenv(), Optional.ofNullable(config));
+  }
+
+  private static void put(Map<String, String> flags, String key, @Nullable String value) {
+    if (value != null) {
+      flags.put(key, value);
+    }
+  }
+}
