@@ -30,7 +30,6 @@ import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
-import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -188,6 +187,9 @@ final class Relay {
             clock,
             random,
             stop);
+    if (child != null) {
+      var _ = membership.through(List.of(plan.loopback()));
+    }
     return switch (membership.establish(
         enrollmentPath(settings), settings.text("name"), facts::read, revocations)) {
       case Membership.Start.Refused(String line) -> new End.Refused(line);
@@ -213,8 +215,6 @@ final class Relay {
       RevocationRegistry revocations)
       throws IOException, InterruptedException, ExecutionException {
     String ownId = member.self().id();
-    List<ServerAddress> servers =
-        plan.child().isPresent() ? List.of(plan.loopback()) : config.servers();
     if (child != null) {
       child.startRegistered(
           new ChildAuthority.Registered(member::presented, member.verifier()), ownId);
@@ -266,7 +266,7 @@ final class Relay {
           new NodeSession(
               new NodeSession.Parts(
                   member,
-                  servers,
+                  config.servers(),
                   Set.of(Role.MANAGER),
                   () -> facts.read(config.name()),
                   SessionJournal.open(plan.data().resolve("session.journal")),

@@ -8,6 +8,7 @@ import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Revocations;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +44,7 @@ public final class Membership {
   private final InstantSource clock;
   private final FullJitter backoff;
   private final CountDownLatch stop;
+  private List<ServerAddress> instead = List.of();
 
   /**
    * @param stop ends the wait for a server that does not answer
@@ -60,6 +62,12 @@ public final class Membership {
     this.clock = clock;
     this.backoff = new FullJitter(RETRY_BASE, RETRY_CAP, random);
     this.stop = stop;
+  }
+
+  /** Asks these servers in place of those of the enrollment file: a child relay asks itself. */
+  public Membership through(List<ServerAddress> servers) {
+    instead = List.copyOf(servers);
+    return this;
   }
 
   /** What starting came to. */
@@ -90,7 +98,8 @@ public final class Membership {
       throws IOException, InterruptedException {
     Files.createDirectories(data);
     var store = new IdentityStore(data.resolve("identity"));
-    Optional<EnrollmentFile> file = enrollment.filter(Files::exists).map(EnrollmentFile::read);
+    Optional<EnrollmentFile> file =
+        enrollment.filter(Files::exists).map(EnrollmentFile::read).map(this::directed);
     if (file.isPresent() && file.get().role() != role) {
       return new Start.Refused(
           "enrollment file is for role %s (expected: %s)"
@@ -141,6 +150,21 @@ public final class Membership {
         until(() -> client.recover(identity, roots, config.servers(), hostFacts, store)));
   }
 
+  private EnrollmentFile directed(EnrollmentFile file) {
+    return new EnrollmentFile(
+        file.fleet(),
+        file.role(),
+        file.caFingerprint(),
+        file.tokenId(),
+        file.secret(),
+        directed(file.servers()),
+        file.settings());
+  }
+
+  private List<ServerAddress> directed(List<ServerAddress> servers) {
+    return instead.isEmpty() ? servers : instead;
+  }
+
   /** Written before the identity, so that whoever has an identity knows its servers. */
   private NodeConfig config(Optional<EnrollmentFile> file, String name) throws IOException {
     Path path = data.resolve("config.json");
@@ -148,7 +172,7 @@ public final class Membership {
     String called = name.isEmpty() ? stored.map(NodeConfig::name).orElse("") : name;
     NodeConfig config =
         file.map(f -> new NodeConfig(called, f.servers(), f.settings()))
-            .or(() -> stored.map(s -> new NodeConfig(called, s.servers(), s.settings())))
+            .or(() -> stored.map(s -> new NodeConfig(called, directed(s.servers()), s.settings())))
             .orElseThrow(() -> new IOException(path + " is missing"));
     if (!stored.equals(Optional.of(config))) {
       config.save(path);
