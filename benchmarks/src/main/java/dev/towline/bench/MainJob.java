@@ -49,14 +49,15 @@ final class MainJob implements Bench.Benchmark {
       fleet.startProxy();
       fleet.startRelayPair();
       Map<ProcessFleet.Way, Program> agents = new EnumMap<>(ProcessFleet.Way.class);
-      try (AdminClient admin = fleet.admin()) {
+      {
+        AdminClient admin = fleet.admin();
         for (ProcessFleet.Way way : ProcessFleet.Way.values()) {
           Program agent = fleet.startAgent(name(way), way);
           agents.put(way, agent);
           agent.awaitLine("towline-agent online", Duration.ofSeconds(60));
           long online = System.nanoTime();
           int expected = agents.size();
-          fleet.awaitOnline(admin, expected, Duration.ofSeconds(30));
+          fleet.awaitOnline(expected, Duration.ofSeconds(30));
           report.add(
               Figure.atMost(
                   "mainjob." + name(way) + ".listed_s",

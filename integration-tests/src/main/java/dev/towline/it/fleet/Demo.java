@@ -50,13 +50,11 @@ public final class Demo {
             directory,
             LoopbackAddresses.free(new Random()),
             List.of("--heartbeat-interval", "5s"));
-    CountDownLatch ended = new CountDownLatch(1);
     Thread cleanUp =
         new Thread(
             () -> {
               fleet.close();
               deleteQuietly(directory);
-              ended.countDown();
             },
             "clean-up");
     Runtime.getRuntime().addShutdownHook(cleanUp);
@@ -85,10 +83,8 @@ public final class Demo {
             }
           }
         });
-    try (AdminClient admin = fleet.admin()) {
-      step("all of them online", () -> fleet.awaitOnline(admin, AGENTS, Duration.ofSeconds(60)));
-      table(fleet.hosts(admin));
-    }
+    step("all of them online", () -> fleet.awaitOnline(AGENTS, Duration.ofSeconds(60)));
+    table(fleet.hosts());
     out.println();
     out.println("console   " + fleet.consoleUrl() + "/");
     out.println("user      admin");
@@ -110,33 +106,31 @@ public final class Demo {
 
   private int check() {
     out.println("uname -a on every host:");
-    try (AdminClient admin = fleet.admin()) {
-      Map<String, Host> hosts =
-          fleet.hosts(admin).stream().collect(Collectors.toMap(Host::getId, host -> host));
-      Action action = runToEnd(admin, List.of("uname", "-a"));
-      int good = 0;
-      for (ActionTarget target : byName(action).values()) {
-        Host host = hosts.get(target.getHostId());
-        String output = target.getOutput().toString(StandardCharsets.UTF_8).strip();
-        boolean ok = target.getOutcome() == Outcome.OUTCOME_SUCCEEDED && !output.isEmpty();
-        good += ok ? 1 : 0;
-        out.println(
-            "  "
-                + target.getHostName()
-                + "  ["
-                + (host == null ? "unknown" : path(host))
-                + "]  "
-                + (ok ? output : target.getOutcome() + " " + target.getDetail()));
-      }
-      long paths = hosts.values().stream().map(host -> host.getPath().getKind()).distinct().count();
-      if (good != AGENTS || paths != 3) {
-        out.println(
-            "FAILED: " + good + " of " + AGENTS + " hosts answered, over " + paths + " of 3 ways");
-        return 1;
-      }
-      out.println("OK: " + good + " hosts answered, over " + paths + " ways");
-      return 0;
+    Map<String, Host> hosts =
+        fleet.hosts().stream().collect(Collectors.toMap(Host::getId, host -> host));
+    Action action = runToEnd(fleet.admin(), List.of("uname", "-a"));
+    int good = 0;
+    for (ActionTarget target : byName(action).values()) {
+      Host host = hosts.get(target.getHostId());
+      String output = target.getOutput().toString(StandardCharsets.UTF_8).strip();
+      boolean ok = target.getOutcome() == Outcome.OUTCOME_SUCCEEDED && !output.isEmpty();
+      good += ok ? 1 : 0;
+      out.println(
+          "  "
+              + target.getHostName()
+              + "  ["
+              + (host == null ? "unknown" : path(host))
+              + "]  "
+              + (ok ? output : target.getOutcome() + " " + target.getDetail()));
     }
+    long paths = hosts.values().stream().map(host -> host.getPath().getKind()).distinct().count();
+    if (good != AGENTS || paths != 3) {
+      out.println(
+          "FAILED: " + good + " of " + AGENTS + " hosts answered, over " + paths + " of 3 ways");
+      return 1;
+    }
+    out.println("OK: " + good + " hosts answered, over " + paths + " ways");
+    return 0;
   }
 
   static Action runToEnd(AdminClient admin, List<String> command) {

@@ -1,24 +1,30 @@
 package dev.towline.it.fleet;
 
 import dev.towline.cli.login.AdminClient;
+import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListHostsRequest;
+import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.testing.Await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Starts the programs of a fleet from the build and knows how to reach them. Closing it stops every
@@ -29,13 +35,14 @@ import java.util.stream.Stream;
 public final class ProcessFleet implements AutoCloseable {
   private static final Duration START_BOUND = Duration.ofSeconds(60);
   private static final String PROXY_CLUSTER = "cluster-1";
+  private static final String CHILD = "child-1";
 
   private final Path repository;
   private final Path directory;
   private final LoopbackAddresses addresses;
   private final Map<String, String> environment = new HashMap<>();
   private final List<Program> programs = new ArrayList<>();
-  private final Map<Way, String> agentCommands = new HashMap<>();
+  private @Nullable AdminClient admin;
   private final List<String> managerOptions;
 
   /** How an agent reaches the manager. */
@@ -76,6 +83,7 @@ public final class ProcessFleet implements AutoCloseable {
 
   /** Starts the manager and signs in as its administrator. */
   public Program startManager() {
+    writePassword();
     List<String> arguments =
         new ArrayList<>(
             List.of(
@@ -106,7 +114,18 @@ public final class ProcessFleet implements AutoCloseable {
         passwordFile().toString(),
         "--ca-fingerprint",
         fingerprint);
+    admin = OperatorLogin.open(directory.resolve("operator"), Clock.systemUTC());
     return manager;
+  }
+
+  private void writePassword() {
+    byte[] random = new byte[18];
+    new SecureRandom().nextBytes(random);
+    try {
+      DurableFiles.replace(passwordFile(), Base64.getUrlEncoder().withoutPadding().encode(random));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Creates the cluster and its one proxy, and waits until it carries agents. */
@@ -161,7 +180,7 @@ public final class ProcessFleet implements AutoCloseable {
         "--parent",
         "parent-1",
         "--child",
-        "child-1",
+        CHILD,
         "--dial",
         addresses.host(3) + ":52311",
         "--downstream",
@@ -177,78 +196,88 @@ public final class ProcessFleet implements AutoCloseable {
     return new RelayPair(parent, child);
   }
 
-  /** Starts an agent of its own machine id and boot id; does not wait for it. */
+  /** Starts an agent with an install command of its own; does not wait for it. */
   public Program startAgent(String name, Way way) {
-    Program agent = agent(name, way);
-    agent.start();
-    return agent;
-  }
-
-  private Program agent(String name, Way way) {
-    Path enrollment = directory.resolve(name + "-enrollment.json");
-    try {
-      Files.writeString(
-          enrollment, agentCommands.computeIfAbsent(way, this::createAgentEnrollment));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    Path enrollment = writeEnrollment(name, way);
     return program(
-        name,
-        "towline-agent",
-        List.of("run", "--data", data(name), "--name", name, "--enrollment", enrollment.toString()),
-        Map.of("TOWLINE_MACHINE_ID", name));
+            name,
+            "towline-agent",
+            List.of(
+                "run", "--data", data(name), "--name", name, "--enrollment", enrollment.toString()))
+        .start();
   }
 
-  private String createAgentEnrollment(Way way) {
-    Path file = directory.resolve("agent-" + way + ".json");
-    List<String> arguments =
+  /**
+   * Starts many agents in one process, named {@code agent-0} and so on, over all ways in turn; does
+   * not wait for them.
+   */
+  public Program startAgentFarm(String name, int agents) {
+    Way[] ways = Way.values();
+    List<String> command =
         new ArrayList<>(
             List.of(
-                "install-command",
-                "create",
-                "--os",
-                "linux",
-                "--group",
-                "demo",
-                "--expires",
-                "24h"));
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                "-Xmx1g",
+                "-cp",
+                System.getProperty("java.class.path"),
+                AgentFarm.class.getName()));
+    for (int i = 0; i < agents; i++) {
+      String agent = "agent-" + i;
+      Path enrollment = writeEnrollment(agent, ways[i % ways.length]);
+      command.add(agent + "=" + data(agent) + "=" + enrollment);
+    }
+    return register(name, command).start();
+  }
+
+  private Path writeEnrollment(String name, Way way) {
+    CreateInstallCommandRequest.Builder request =
+        CreateInstallCommandRequest.newBuilder()
+            .setOs("linux")
+            .setGroup("demo")
+            .setExpiresInMs(Duration.ofHours(24).toMillis())
+            .setMaxUses(1);
     switch (way) {
       case DIRECT -> {}
-      case PROXY -> arguments.addAll(List.of("--proxy-cluster", PROXY_CLUSTER));
-      case RELAY -> arguments.addAll(List.of("--relay", "child-1"));
+      case PROXY -> request.setProxyCluster(PROXY_CLUSTER);
+      case RELAY -> request.setRelay(CHILD);
     }
-    arguments.addAll(List.of("--enrollment-file", file.toString()));
-    towline(arguments.toArray(String[]::new));
     try {
-      return Files.readString(file);
+      return Files.writeString(
+          directory.resolve(name + "-enrollment.json"),
+          admin().installCommands().createInstallCommand(request.build()).getEnrollmentFile());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   /** Waits until so many hosts are online; the table of hosts otherwise says which are not. */
-  public List<Host> awaitOnline(AdminClient admin, int count, Duration bound) {
+  public List<Host> awaitOnline(int count, Duration bound) {
     return Await.value(
         count + " hosts to be online",
         bound,
         () -> {
-          List<Host> hosts = hosts(admin);
+          List<Host> hosts = hosts();
           long online =
               hosts.stream().filter(h -> h.getState() == HostState.HOST_STATE_ONLINE).count();
-          return online >= count ? java.util.Optional.of(hosts) : java.util.Optional.empty();
+          return online >= count ? Optional.of(hosts) : Optional.empty();
         });
   }
 
-  public List<Host> hosts(AdminClient admin) {
-    return admin
+  public List<Host> hosts() {
+    return admin()
         .hosts()
         .listHosts(ListHostsRequest.newBuilder().setPageSize(1000).build())
         .getHostsList();
   }
 
-  /** The admin API with the operator's login. */
+  /** The admin API with the operator's login; the fleet closes it. */
   public AdminClient admin() {
-    return OperatorLogin.open(directory.resolve("operator"), Clock.systemUTC());
+    if (admin == null) {
+      throw new IllegalStateException("the manager was not started");
+    }
+    return admin;
   }
 
   /**
@@ -284,17 +313,14 @@ public final class ProcessFleet implements AutoCloseable {
   }
 
   private Program program(String name, String executable, List<String> arguments) {
-    return program(name, executable, arguments, Map.of());
-  }
-
-  private Program program(
-      String name, String executable, List<String> arguments, Map<String, String> extra) {
     List<String> command = new ArrayList<>(List.of(bin(executable)));
     command.addAll(arguments);
-    Map<String, String> all = new HashMap<>(environment);
-    all.putAll(extra);
+    return register(name, command);
+  }
+
+  private Program register(String name, List<String> command) {
     Program program =
-        new Program(name, command, all, directory.resolve("logs").resolve(name + ".log"));
+        new Program(name, command, environment, directory.resolve("logs").resolve(name + ".log"));
     programs.add(program);
     return program;
   }
@@ -318,6 +344,9 @@ public final class ProcessFleet implements AutoCloseable {
   /** Stops everything, agents first, so that they say goodbye. */
   @Override
   public void close() {
+    if (admin != null) {
+      admin.close();
+    }
     List<Program> reversed = programs.reversed();
     reversed.stream().filter(p -> !p.name().equals("manager")).forEach(Program::beginStop);
     reversed.forEach(Program::stop);
