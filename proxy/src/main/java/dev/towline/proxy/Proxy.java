@@ -26,6 +26,7 @@ import dev.towline.runtime.session.SessionObserver;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.PeerInterceptor;
 import io.grpc.SynchronizationContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import java.io.IOException;
@@ -259,8 +260,7 @@ final class Proxy implements AutoCloseable {
   }
 
   /** Tells the manager of refused callers, at most one in a while. */
-  private static dev.towline.runtime.tls.PeerInterceptor.DenialListener reporter(
-      NodeSession session) {
+  private static PeerInterceptor.DenialListener reporter(NodeSession session) {
     var last = new AtomicLong(System.nanoTime() - DENIAL_REPORT_NANOS);
     return (method, peer, reason) -> {
       long now = System.nanoTime();

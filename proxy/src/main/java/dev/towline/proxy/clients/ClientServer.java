@@ -36,6 +36,7 @@ public final class ClientServer implements AutoCloseable {
   private static final int KEEPALIVE_SECONDS = 30;
   private static final int KEEPALIVE_LIMIT_SECONDS = 10;
   private static final int HANDSHAKE_SECONDS = 20;
+  private static final int IDLE_SECONDS = 60;
 
   private final Server server;
 
@@ -65,6 +66,8 @@ public final class ClientServer implements AutoCloseable {
             .maxInboundMetadataSize(MAX_METADATA)
             .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
             .handshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS)
+            // Connections without a call are nobody's session, and descriptors are what runs out.
+            .maxConnectionIdle(IDLE_SECONDS, TimeUnit.SECONDS)
             .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
             .keepAliveTimeout(KEEPALIVE_LIMIT_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveTime(KEEPALIVE_LIMIT_SECONDS, TimeUnit.SECONDS)

@@ -35,7 +35,7 @@ public final class UplinkConnector implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(UplinkConnector.class);
   private static final Duration BACKOFF_BASE = Duration.ofMillis(500);
   private static final Duration BACKOFF_CAP = Duration.ofSeconds(4);
-  private static final Duration WELCOME_LIMIT = Duration.ofSeconds(5);
+  private static final Duration WELCOME_LIMIT = Duration.ofSeconds(10);
   private static final Duration TICK = Duration.ofMillis(10);
 
   private final UplinkMux mux;
@@ -215,7 +215,7 @@ public final class UplinkConnector implements AutoCloseable {
       if (closed) {
         return;
       }
-      String reason = status.getCode() + ": " + status.getDescription();
+      String reason = reasonOf(status);
       if (leads()) {
         if (wasUp) {
           log.warn("uplink to {} is lost: {}", server, reason);
@@ -230,6 +230,12 @@ public final class UplinkConnector implements AutoCloseable {
       boolean nextServer = leads() && !wasUp && tried % servers.size() != 0;
       Duration delay = nextServer ? Duration.ZERO : jitter.next();
       serial.schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS, timer);
+    }
+
+    private static String reasonOf(Status status) {
+      String text = status.getCode() + ": " + status.getDescription();
+      Throwable cause = status.getCause();
+      return cause == null ? text : text + " (" + cause.getMessage() + ")";
     }
 
     private @Nullable ServerAddress leadersServer() {
