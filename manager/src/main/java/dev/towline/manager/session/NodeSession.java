@@ -66,7 +66,6 @@ public final class NodeSession {
   private final AtomicBoolean gone = new AtomicBoolean();
 
   private Phase phase = Phase.NEW;
-  private @Nullable Hello hello;
   private @Nullable Node stored;
   private @Nullable DirectiveFeed feed;
   private @Nullable ResultIntake results;
@@ -231,7 +230,6 @@ public final class NodeSession {
       return;
     }
     phase = Phase.OPENING;
-    hello = said;
     bootId = said.getFacts().getBootId();
     NodeSession other = services.registry().session(node()).orElse(null);
     Optional<String> otherBoot = Optional.ofNullable(other).map(NodeSession::bootId);
