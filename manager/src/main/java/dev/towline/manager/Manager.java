@@ -117,6 +117,7 @@ public final class Manager implements AutoCloseable {
                 fleet,
                 verifier,
                 events,
+                clock,
                 executor,
                 List.of(
                     new DirectSessionService(sessions),

@@ -3,7 +3,13 @@ package dev.towline.runtime.identity;
 import java.io.IOException;
 import java.security.KeyPair;
 import java.security.PublicKey;
+import java.util.Arrays;
+import java.util.List;
 import javax.security.auth.x500.X500Principal;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.Extensions;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
@@ -28,6 +34,30 @@ public final class CertificateRequests {
           .getEncoded();
     } catch (OperatorCreationException | IOException e) {
       throw new IllegalArgumentException("key can't sign a certificate request", e);
+    }
+  }
+
+  /**
+   * The URIs that a request asks to have certified, most often none: the issuer chooses the name,
+   * but a request for another's tells something about the sender.
+   *
+   * @throws IllegalArgumentException when it is malformed
+   */
+  public static List<String> requestedUris(byte[] der) {
+    try {
+      Extensions extensions = new PKCS10CertificationRequest(der).getRequestedExtensions();
+      GeneralNames names =
+          extensions == null
+              ? null
+              : GeneralNames.fromExtensions(extensions, Extension.subjectAlternativeName);
+      return names == null
+          ? List.of()
+          : Arrays.stream(names.getNames())
+              .filter(name -> name.getTagNo() == GeneralName.uniformResourceIdentifier)
+              .map(name -> name.getName().toString())
+              .toList();
+    } catch (IOException | IllegalArgumentException e) {
+      throw new IllegalArgumentException("certificate request: not a valid PKCS#10 request", e);
     }
   }
 

@@ -306,7 +306,7 @@ public final class SealedChannel {
   }
 
   private void fail(SSLException e, Collector out) {
-    failure = new SealedFailure(reasonOf(e), text(e));
+    failure = failureOf(e);
     drain(out);
   }
 
@@ -320,6 +320,11 @@ public final class SealedChannel {
     } catch (SSLException _) {
       // The engine reports its failure once more.
     }
+  }
+
+  /** What a failure of TLS says about the way to the peer; also of TLS that a transport runs. */
+  public static SealedFailure failureOf(SSLException e) {
+    return new SealedFailure(reasonOf(e), text(e));
   }
 
   private static Reason reasonOf(SSLException e) {

@@ -32,6 +32,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,6 +64,7 @@ final class SessionLoop {
   private int serverIndex;
   private long dialAt = NEVER;
   private boolean online;
+  private boolean tamperingTold;
   private String lastEnd = "";
   private boolean stopping;
   private long stopBy = NEVER;
@@ -245,6 +247,7 @@ final class SessionLoop {
       case SessionLink.Event.Ended(_, var status) -> {
         link.ended();
         Throwable cause = status.getCause();
+        reportTampering(link, cause);
         lose(
             link,
             "connection to %s ended: %s %s%s"
@@ -254,6 +257,21 @@ final class SessionLoop {
                     Optional.ofNullable(status.getDescription()).orElse(""),
                     cause == null ? "" : " (" + cause.getMessage() + ")"),
             Duration.ZERO);
+      }
+    }
+  }
+
+  /** Bytes that were altered on the way to or from whom we dialled; once for each session. */
+  private void reportTampering(SessionLink link, @Nullable Throwable cause) {
+    for (Throwable t = cause; t != null; t = t.getCause()) {
+      if (t instanceof SSLException ssl && !tamperingTold) {
+        SealedFailure failure = SealedChannel.failureOf(ssl);
+        if (failure.reason() == SealedFailure.Reason.BAD_RECORD) {
+          tamperingTold = true;
+          securityEvent(
+              "session.tampered", "on the way to %s: %s".formatted(link, failure.detail()));
+        }
+        return;
       }
     }
   }
@@ -391,6 +409,7 @@ final class SessionLoop {
             retire();
           }
           online = true;
+          tamperingTold = false;
           lastEnd = "";
           var established = link.established(welcome);
           afterSync.add(() -> parts.observer().online(established));

@@ -14,6 +14,7 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -48,13 +49,18 @@ public final class SessionServer implements AutoCloseable {
       Fleet fleet,
       PeerVerifier verifier,
       Events events,
+      InstantSource clock,
       Executor executor,
       List<BindableService> services)
       throws IOException {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(listen, port))
-            .sslContext(
-                FleetTls.server(() -> Optional.of(fleet.manager()), verifier, ClientAuth.OPTIONAL))
+            .protocolNegotiator(
+                new TamperWatch(
+                    FleetTls.server(
+                        () -> Optional.of(fleet.manager()), verifier, ClientAuth.OPTIONAL),
+                    events,
+                    clock))
             .executor(executor)
             .intercept(
                 new PeerInterceptor(

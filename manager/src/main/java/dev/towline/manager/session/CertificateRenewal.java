@@ -27,6 +27,11 @@ final class CertificateRenewal {
     PublicKey key;
     try {
       key = CertificateRequests.verifiedKey(request.toByteArray());
+      List<String> wanted = CertificateRequests.requestedUris(request.toByteArray());
+      if (!List.of(peer.identity().uri()).containsAll(wanted)) {
+        throw new IllegalArgumentException(
+            "certificate request: for %s (expected: %s)".formatted(wanted, peer.identity().uri()));
+      }
     } catch (IllegalArgumentException e) {
       services
           .events()

@@ -1,6 +1,8 @@
 package dev.towline.manager.session;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.towline.manager.events.Events;
+import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.DirectiveResult;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.RecordAck;
@@ -17,6 +19,7 @@ import java.util.List;
  */
 final class ResultIntake {
   private static final String CONTEXT = "towline result v1";
+  private static final String FORGED = "result.forged";
 
   private final SessionPeer peer;
   private final SessionServices services;
@@ -48,7 +51,7 @@ final class ResultIntake {
       return;
     }
     writes.add(
-        tx -> tx.directives().saveResult(id, result, signed, services.clock().millis()),
+        tx -> save(tx, id, result, signed),
         () -> {
           services.actions().changed(result.getDirectiveId());
           link.send(
@@ -61,6 +64,27 @@ final class ResultIntake {
                           .setBy(RecordAck.By.MANAGER))
                   .build());
         });
+  }
+
+  private void save(Tx tx, String id, DirectiveResult result, SignedResult signed) {
+    boolean isNew = tx.directives().saveResult(id, result, signed, services.clock().millis());
+    boolean isOwn =
+        tx.directives()
+            .find(result.getDirectiveId())
+            .filter(directive -> directive.target().equals(id))
+            .isPresent();
+    if (isNew && !isOwn) {
+      tx.events()
+          .add(
+              services
+                  .events()
+                  .of(
+                      FORGED,
+                      id,
+                      "result of directive " + result.getDirectiveId() + ", which is not its own",
+                      Events.MANAGER),
+              "");
+    }
   }
 
   private boolean isSigned(SignedResult signed) {
@@ -80,6 +104,6 @@ final class ResultIntake {
   }
 
   private void forged(String detail) {
-    services.events().record("result.forged", peer.identity().id(), detail);
+    services.events().record(FORGED, peer.identity().id(), detail);
   }
 }
