@@ -38,7 +38,8 @@ final class Image {
   /**
    * Native code that a jar holds. What runs here is unpacked, because the libraries would do that
    * at each start into {@code /tmp}, which hardened hosts mount noexec; code for systems other than
-   * Linux is left out.
+   * Linux is left out. So are signatures: checking them costs seconds and, as long as the program
+   * runs, megabytes, and says nothing that the package's own hash does not.
    */
   private record NativeCode(String jar, List<String> unpacked, Pattern leftOut) {
     boolean keeps(String entry) {
@@ -46,8 +47,13 @@ final class Image {
     }
   }
 
+  private static final Pattern SIGNATURES = Pattern.compile("META-INF/[^/]+\\.(SF|DSA|RSA|EC)");
+
   private static final List<NativeCode> NATIVE_CODE =
       List.of(
+          new NativeCode("bcprov-", List.of(), SIGNATURES),
+          new NativeCode("bcpkix-", List.of(), SIGNATURES),
+          new NativeCode("bcutil-", List.of(), SIGNATURES),
           new NativeCode(
               "grpc-netty-shaded-",
               List.of(
@@ -161,6 +167,9 @@ final class Image {
         try (InputStream stream = in.getInputStream(entry)) {
           content = stream.readAllBytes();
         }
+        if (entry.getName().equals("META-INF/MANIFEST.MF")) {
+          content = mainSection(content);
+        }
         var copy = new ZipEntry(entry.getName());
         copy.setTimeLocal(entry.getTimeLocal());
         copy.setMethod(entry.getMethod());
@@ -175,6 +184,13 @@ final class Image {
         out.closeEntry();
       }
     }
+  }
+
+  /** A manifest without its sections on single entries, which hold digests. */
+  private static byte[] mainSection(byte[] manifest) {
+    String text = new String(manifest, StandardCharsets.UTF_8).replace("\r\n", "\n");
+    int end = text.indexOf("\n\n");
+    return (end < 0 ? text : text.substring(0, end + 2)).getBytes(StandardCharsets.UTF_8);
   }
 
   private void launcher(List<String> jars) throws IOException {

@@ -119,6 +119,7 @@ final class Agent {
               ProcessHandle.current().pid(),
               member.identity(),
               ended::completeExceptionally);
+      var memory = new IdleMemory(Runtime.getRuntime(), System::nanoTime);
       var session =
           new NodeSession(
               new NodeSession.Parts(
@@ -129,7 +130,7 @@ final class Agent {
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
                   List.of(actions),
-                  () -> heartbeat(actions),
+                  () -> heartbeat(actions, memory),
                   status,
                   channels,
                   clock,
@@ -147,7 +148,8 @@ final class Agent {
     }
   }
 
-  private static HeartbeatSource.Content heartbeat(ActionHandler actions) {
+  private static HeartbeatSource.Content heartbeat(ActionHandler actions, IdleMemory memory) {
+    memory.look(actions.active() == 0);
     return new HeartbeatSource.Content(
         List.of(ModuleStatus.newBuilder().setName("actions").setOnline(true).build()),
         ByteString.EMPTY,

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Date;
 import java.util.List;
+import org.bouncycastle.asn1.ASN1ObjectIdentifier;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
@@ -96,7 +97,7 @@ public final class CertificateAuthority {
         new KeyPurposeId[] {
           KeyPurposeId.id_kp_serverAuth,
           KeyPurposeId.id_kp_clientAuth,
-          FleetOids.ofRole(identity.role())
+          purpose(FleetOids.ofRole(identity.role()))
         },
         List.of());
   }
@@ -111,7 +112,7 @@ public final class CertificateAuthority {
         new KeyPurposeId[] {
           KeyPurposeId.id_kp_serverAuth,
           KeyPurposeId.id_kp_clientAuth,
-          FleetOids.ofRole(identity.role())
+          purpose(FleetOids.ofRole(identity.role()))
         },
         hostNames);
   }
@@ -123,7 +124,7 @@ public final class CertificateAuthority {
         manager,
         Keys.publicKeyInfo(subject),
         validity,
-        new KeyPurposeId[] {FleetOids.DIRECTIVE_SIGNING},
+        new KeyPurposeId[] {purpose(FleetOids.DIRECTIVE_SIGNING)},
         List.of());
   }
 
@@ -174,6 +175,10 @@ public final class CertificateAuthority {
       throw new IllegalStateException("certificate extension can't be encoded", e);
     }
     return sign(builder, key);
+  }
+
+  private static KeyPurposeId purpose(String oid) {
+    return KeyPurposeId.getInstance(new ASN1ObjectIdentifier(oid));
   }
 
   private static GeneralNames alternativeNames(NodeIdentity identity, List<String> hostNames) {

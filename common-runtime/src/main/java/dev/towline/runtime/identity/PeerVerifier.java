@@ -56,7 +56,7 @@ public final class PeerVerifier {
     return switch (checkChain(chain, clock.instant())) {
       case PeerCheck.Refused refused -> refused;
       case PeerCheck.Trusted trusted -> {
-        if (!hasPurpose(trusted.leaf(), FleetOids.ofRole(trusted.identity().role()).getId())) {
+        if (!hasPurpose(trusted.leaf(), FleetOids.ofRole(trusted.identity().role()))) {
           yield new PeerCheck.Refused(
               "CERTIFICATE_WRONG_USAGE",
               "certificate of " + trusted.identity() + " is not for the role in its name");
@@ -76,7 +76,7 @@ public final class PeerVerifier {
       case PeerCheck.Refused refused -> refused;
       case PeerCheck.Trusted trusted -> {
         if (trusted.identity().role() != Role.MANAGER
-            || !hasPurpose(trusted.leaf(), FleetOids.DIRECTIVE_SIGNING.getId())) {
+            || !hasPurpose(trusted.leaf(), FleetOids.DIRECTIVE_SIGNING)) {
           yield new PeerCheck.Refused(
               "CERTIFICATE_WRONG_USAGE",
               "certificate of " + trusted.identity() + " is not for signing directives");
