@@ -23,6 +23,8 @@ import picocli.CommandLine.Parameters;
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND")
 final class ActionsCommand extends CommandGroup {
+  private static final int LONGEST_COMMAND = 80;
+
   private final CliContext context;
 
   ActionsCommand(CliContext context) {
@@ -56,7 +58,7 @@ final class ActionsCommand extends CommandGroup {
           action.getCreatedBy(),
           action.getSelector(),
           ended + "/" + action.getTargetsCount() + " ended",
-          command(action));
+          Text.shortened(command(action), LONGEST_COMMAND));
     }
     table.print(context.out());
     return ExitCodes.OK;

@@ -3,6 +3,7 @@ package dev.towline.cli;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
+import dev.towline.cli.output.Text;
 import dev.towline.cli.output.Times;
 import dev.towline.proto.v1.Event;
 import dev.towline.proto.v1.ListEventsRequest;
@@ -17,6 +18,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND")
 final class EventsCommand extends CommandGroup {
+  private static final int LONGEST_DETAIL = 120;
+
   private final CliContext context;
 
   EventsCommand(CliContext context) {
@@ -66,7 +69,7 @@ final class EventsCommand extends CommandGroup {
           Times.at(event.getTimeMs()),
           event.getCode(),
           event.getSubject(),
-          event.getDetail(),
+          Text.shortened(event.getDetail(), LONGEST_DETAIL),
           event.getReporter());
     }
     table.print(context.out());

@@ -21,6 +21,11 @@ public final class Text {
         .replace('_', '-');
   }
 
+  /** At most so many characters, with an ellipsis where some are missing. */
+  public static String shortened(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most - 1) + "…";
+  }
+
   /** {@code 1 host}, {@code 2 hosts}. */
   public static String count(int number, String noun) {
     return number + " " + noun + (number == 1 ? "" : "s");

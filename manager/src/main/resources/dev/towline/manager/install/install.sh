@@ -123,7 +123,7 @@ configure() {
 }
 
 is_enrolled() {
-  [ -e "$data/identity/chain.pem" ]
+  [ -e "$data/identity/identity.pem" ]
 }
 
 start_with_systemd() {
@@ -247,7 +247,7 @@ wait_until_online() {
     sleep 0.5
     tries=$((tries + 1))
   done
-  fail "installed and running, but not online yet: $("$binary" status --data "$data" 2>&1 | tr '\n' ' ')"
+  fail "installed, but not online after a minute, it goes on trying: $(last_words)"
 }
 
 main() {
