@@ -83,7 +83,7 @@ public final class FakeConversation {
     }
   }
 
-  public synchronized void send(ManagerFrame frame) {
+  public void send(ManagerFrame frame) {
     out.accept(frame);
   }
 
