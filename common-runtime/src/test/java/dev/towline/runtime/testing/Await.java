@@ -2,20 +2,28 @@ package dev.towline.runtime.testing;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
-/** Waits as {@link dev.towline.testing.Await} does, with one bound that fits a busy machine. */
+/** Waits for a condition, with a bound. */
 public final class Await {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofSeconds(20);
 
   private Await() {}
 
   public static void until(String what, BooleanSupplier condition) {
-    dev.towline.testing.Await.until(what, LIMIT, condition::getAsBoolean);
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("did not come within " + LIMIT + ": " + what);
+      }
+      LockSupport.parkNanos(2_000_000);
+    }
   }
 
   public static <T> T value(String what, Supplier<Optional<T>> source) {
-    return dev.towline.testing.Await.value(what, LIMIT, source::get);
+    until(what, () -> source.get().isPresent());
+    return source.get().orElseThrow();
   }
 }

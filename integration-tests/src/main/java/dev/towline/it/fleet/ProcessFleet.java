@@ -198,7 +198,11 @@ public final class ProcessFleet implements AutoCloseable {
 
   /** Starts an agent with an install command of its own; does not wait for it. */
   public Program startAgent(String name, Way way) {
-    Path enrollment = writeEnrollment(name, way);
+    return startAgent(name, writeEnrollment(name, way));
+  }
+
+  /** Starts an agent that has this enrollment file; does not wait for it. */
+  public Program startAgent(String name, Path enrollment) {
     return program(
             name,
             "towline-agent",
