@@ -2,28 +2,20 @@ package dev.towline.runtime.testing;
 
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
-/** Waits for a condition, with a bound. */
+/** Waits as {@link dev.towline.testing.Await} does, with one bound that fits a busy machine. */
 public final class Await {
-  private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private Await() {}
 
   public static void until(String what, BooleanSupplier condition) {
-    long end = System.nanoTime() + LIMIT.toNanos();
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() > end) {
-        throw new AssertionError("did not come within " + LIMIT + ": " + what);
-      }
-      LockSupport.parkNanos(2_000_000);
-    }
+    dev.towline.testing.Await.until(what, LIMIT, condition::getAsBoolean);
   }
 
   public static <T> T value(String what, Supplier<Optional<T>> source) {
-    until(what, () -> source.get().isPresent());
-    return source.get().orElseThrow();
+    return dev.towline.testing.Await.value(what, LIMIT, source::get);
   }
 }
