@@ -1,6 +1,10 @@
 package dev.towline.manager;
 
+import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -13,14 +17,34 @@ import picocli.CommandLine.Spec;
     description = "The control plane of a Towline fleet.",
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
-    subcommands = ServeCommand.class)
+    subcommands = {ServeCommand.class, ConfigCommand.class})
 public final class ManagerMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 
   private ManagerMain() {}
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new ManagerMain()).execute(args));
+    System.exit(run(args));
+  }
+
+  private static int run(String[] args) {
+    CommandLine line = new CommandLine(new ManagerMain());
+    try {
+      line.setDefaultValueProvider(
+          SettingsProvider.of(List.of(args), System.getenv(), settings(line)));
+    } catch (TowlineException e) {
+      System.err.println("towline-manager: " + e.explanation());
+      return 1;
+    }
+    return line.execute(args);
+  }
+
+  private static Set<String> settings(CommandLine line) {
+    return line.getSubcommands().get("serve").getCommandSpec().options().stream()
+        .filter(option -> !option.usageHelp() && !option.versionHelp())
+        .map(SettingsProvider::key)
+        .filter(key -> !key.equals("config"))
+        .collect(Collectors.toSet());
   }
 
   @Override

@@ -2,24 +2,14 @@ package dev.towline.manager;
 
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.Mixin;
 
 /** Runs the manager until it is told to stop. */
 @Command(
@@ -29,55 +19,15 @@ import picocli.CommandLine.TypeConversionException;
     versionProvider = BuildInfo.class)
 final class ServeCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(ServeCommand.class);
-  private static final String ANY_ADDRESS = "0.0.0.0";
 
-  @Option(names = "--data", required = true, description = "Directory of everything it keeps.")
-  private Path data = Path.of("");
-
-  @Option(names = "--listen", defaultValue = ANY_ADDRESS, description = "Address to listen on.")
-  private String listen = ANY_ADDRESS;
-
-  @Option(names = "--session-port", defaultValue = "7443", description = "For agents and proxies.")
-  private int sessionPort;
-
-  @Option(names = "--public-port", defaultValue = "8443", description = "For install commands.")
-  private int publicPort;
-
-  @Option(names = "--console-port", defaultValue = "8444", description = "Console and admin API.")
-  private int consolePort;
-
-  @Option(names = "--updates-port", defaultValue = "8080", description = "Updates over plain HTTP.")
-  private int updatesPort;
-
-  @Option(
-      names = "--advertise",
-      description = "Name or address under which hosts reach this manager; may be repeated.")
-  private List<String> advertise = new ArrayList<>();
-
-  @Option(names = "--packages", description = "Directory of the packages that it hands out.")
-  private @Nullable Path packages;
-
-  @Option(
-      names = "--initial-password-file",
-      description = "First start: takes the administrator's password from here.")
-  private @Nullable Path initialPasswordFile;
-
-  @Option(
-      names = "--heartbeat-interval",
-      defaultValue = "60s",
-      converter = DurationConverter.class,
-      description = "How often hosts give a sign of life.")
-  private Duration heartbeatInterval = Duration.ofSeconds(60);
-
-  @Option(names = "--database", description = "jdbc:postgresql://… instead of the embedded one.")
-  private @Nullable String database;
+  @Mixin private ServeOptions options = new ServeOptions();
 
   @Override
   public Integer call() throws InterruptedException {
     CountDownLatch stopped = new CountDownLatch(1);
     Manager manager;
     try {
-      manager = Manager.start(config(), Clock.systemUTC(), new SecureRandom());
+      manager = Manager.start(options.config(), Clock.systemUTC(), new SecureRandom());
     } catch (TowlineException e) {
       log.debug("start failed", e);
       System.err.println("towline-manager: " + e.explanation());
@@ -95,58 +45,5 @@ final class ServeCommand implements Callable<Integer> {
     System.out.println("towline-manager ready");
     stopped.await();
     return 0;
-  }
-
-  private ManagerConfig config() {
-    return new ManagerConfig(
-        data,
-        listen,
-        sessionPort,
-        publicPort,
-        consolePort,
-        updatesPort,
-        advertise.isEmpty() ? ownNames() : advertise,
-        Optional.ofNullable(packages),
-        Optional.ofNullable(initialPasswordFile),
-        heartbeatInterval,
-        Optional.ofNullable(database));
-  }
-
-  private List<String> ownNames() {
-    if (!listen.equals(ANY_ADDRESS)) {
-      return List.of(listen);
-    }
-    try {
-      return List.of(InetAddress.getLocalHost().getHostName());
-    } catch (UnknownHostException e) {
-      return List.of("localhost");
-    }
-  }
-
-  /** Durations as people write them: {@code 500ms}, {@code 60s}, {@code 5m}, {@code 24h}. */
-  static final class DurationConverter implements ITypeConverter<Duration> {
-    @Override
-    public Duration convert(String value) {
-      String number = value.replaceFirst("[a-z]+$", "");
-      String unit = value.substring(number.length());
-      try {
-        long amount = Long.parseLong(number);
-        Duration duration =
-            switch (unit) {
-              case "ms" -> Duration.ofMillis(amount);
-              case "s" -> Duration.ofSeconds(amount);
-              case "m" -> Duration.ofMinutes(amount);
-              case "h" -> Duration.ofHours(amount);
-              default -> Duration.ZERO;
-            };
-        if (duration.isPositive()) {
-          return duration;
-        }
-      } catch (NumberFormatException e) {
-        // said below
-      }
-      throw new TypeConversionException(
-          "'" + value + "' is no duration (expected: for instance 60s or 5m)");
-    }
   }
 }

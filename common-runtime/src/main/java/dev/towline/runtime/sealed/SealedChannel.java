@@ -184,6 +184,11 @@ public final class SealedChannel {
     return peer;
   }
 
+  /** What the handshake agreed on, for instance {@code TLS_AES_128_GCM_SHA256}. */
+  public String cipherSuite() {
+    return engine.getSession().getCipherSuite();
+  }
+
   private void unwrap(ByteBuffer record, Collector out) throws SSLException {
     ByteBuffer target = ByteBuffer.allocate(Math.max(record.remaining(), 1));
     while (failure == null) {

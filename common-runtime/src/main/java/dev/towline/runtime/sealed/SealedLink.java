@@ -113,6 +113,11 @@ public final class SealedLink<I extends MessageLite, O extends MessageLite> {
     return channel.peer();
   }
 
+  /** What the handshake agreed on, once established. */
+  public String cipherSuite() {
+    return channel.cipherSuite();
+  }
+
   private Step<I> step(SealedStep step) {
     failure = step.failure();
     List<I> frames = List.of();

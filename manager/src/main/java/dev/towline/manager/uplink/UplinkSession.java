@@ -192,7 +192,7 @@ final class UplinkSession implements SessionLink {
                 lane.proxy(),
                 opening.getSourceAddress(),
                 "TLSv1.3",
-                ""),
+                sealed.cipherSuite()),
             this);
     return true;
   }

@@ -67,6 +67,7 @@ final class UplinkTest {
     assertThat(node.path().getKind()).isEqualTo(Path.Kind.PROXY);
     assertThat(node.path().getHops(0).getId()).isEqualTo(proxy.id());
     assertThat(node.path().getSourceAddress()).isEqualTo("192.0.2.7:1234");
+    assertThat(node.tlsCipherSuite()).startsWith("TLS_");
     var member = fixture.services().proxyClusters().proxies("dc1").getFirst();
     assertThat(member.clients()).isEqualTo(1);
     noOp();
