@@ -54,17 +54,25 @@ final class InstallScript {
     WGET
   }
 
-  /** For a program that was unpacked by hand, on a host that reaches nothing. */
+  /**
+   * For a program whose package was installed by hand, on a host that reaches nothing. Others may
+   * pass through the directories above the program's own, which is its unit's user's.
+   */
   static String offlineLine(String program, String enrollmentFile) {
+    String name = "towline-" + program;
     String directory = "/var/lib/towline/" + program;
-    return "(umask 077 && mkdir -p "
+    return "(mkdir -p "
         + directory
-        + " && printf '%s\\n' "
+        + " && chmod 0700 "
+        + directory
+        + " && umask 077 && printf '%s\\n' "
         + quoted(enrollmentFile)
         + " >"
         + directory
-        + "/enrollment.json && systemctl restart towline-"
-        + program
+        + "/enrollment.json && systemctl enable --quiet "
+        + name
+        + " && systemctl restart "
+        + name
         + ")";
   }
 
