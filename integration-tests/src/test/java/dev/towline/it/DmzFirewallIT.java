@@ -20,17 +20,17 @@ final class DmzFirewallIT {
   private static final int PORT = 7443;
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  private static final DmzPair topology = new DmzPair(1);
+  private static final DmzPair topology = new DmzPair(0);
 
   private static Host manager;
-  private static Host agent;
+  private static Host outside;
 
   @BeforeAll
   static void bringUp() {
     topology.up();
     manager = topology.manager();
-    agent = topology.agents().getFirst();
-    for (Host host : new Host[] {manager, agent}) {
+    outside = topology.child();
+    for (Host host : new Host[] {manager, outside}) {
       String script = "while :; do hostname | nc -l -N -p " + PORT + "; done";
       host.launch("listener", "sh", "-c", script);
       Await.until(
@@ -54,7 +54,7 @@ final class DmzFirewallIT {
   void dmzToInner_isDroppedByTheFirewall() {
     long before = topology.firewall().count(Counter.DMZ_TO_INNER_DROPPED);
 
-    assertThat(agent.connect(manager.address(), PORT, PATIENCE)).isEqualTo(Connect.TIMED_OUT);
+    assertThat(outside.connect(manager.address(), PORT, PATIENCE)).isEqualTo(Connect.TIMED_OUT);
     assertThat(topology.firewall().count(Counter.DMZ_TO_INNER_DROPPED)).isGreaterThan(before);
   }
 
@@ -71,42 +71,44 @@ final class DmzFirewallIT {
   void innerToDmz_connectsAndRepliesComeBack() {
     long before = topology.firewall().count(Counter.INNER_TO_DMZ_NEW);
 
-    String reply = manager.sh("nc -w 5 " + agent.address() + " " + PORT + " </dev/null");
+    String reply = manager.sh("nc -w 5 " + outside.address() + " " + PORT + " </dev/null");
 
-    assertThat(reply.strip()).isEqualTo("agent-1");
+    assertThat(reply.strip()).isEqualTo("child");
     assertThat(topology.firewall().count(Counter.INNER_TO_DMZ_NEW)).isGreaterThan(before);
   }
 
   @Test
   void firewallOpened_dmzToInnerConnects_soNothingElseBlocks() {
+    long before = topology.firewall().count(Counter.DMZ_TO_INNER_NEW_PASSED);
     topology.firewall().open();
 
-    assertThat(agent.connect(manager.address(), PORT, PATIENCE)).isEqualTo(Connect.CONNECTED);
+    assertThat(outside.connect(manager.address(), PORT, PATIENCE)).isEqualTo(Connect.CONNECTED);
+    assertThat(topology.firewall().count(Counter.DMZ_TO_INNER_NEW_PASSED)).isGreaterThan(before);
   }
 
   @Test
   void cut_dropsTheInnerSideToo_untilMended() {
     topology.firewall().cut();
-    assertThat(manager.connect(agent.address(), PORT, PATIENCE)).isEqualTo(Connect.TIMED_OUT);
+    assertThat(manager.connect(outside.address(), PORT, PATIENCE)).isEqualTo(Connect.TIMED_OUT);
 
     topology.firewall().mend();
-    assertThat(manager.connect(agent.address(), PORT, PATIENCE)).isEqualTo(Connect.CONNECTED);
+    assertThat(manager.connect(outside.address(), PORT, PATIENCE)).isEqualTo(Connect.CONNECTED);
   }
 
   @Test
   void reset_answersInsteadOfDropping() {
     topology.firewall().reset();
 
-    assertThat(manager.connect(agent.address(), PORT, PATIENCE)).isEqualTo(Connect.REFUSED);
+    assertThat(manager.connect(outside.address(), PORT, PATIENCE)).isEqualTo(Connect.REFUSED);
   }
 
   @Test
   void everyHost_hasOnlyTheFirewallAsItsWayOut() {
     String firewallInner = topology.firewall().host().address(manager.legs().getFirst());
-    String firewallDmz = topology.firewall().host().address(agent.legs().getFirst());
+    String firewallDmz = topology.firewall().host().address(outside.legs().getFirst());
 
     assertThat(manager.sh("ip route show default")).contains("via " + firewallInner + " ");
-    assertThat(agent.sh("ip route show default")).contains("via " + firewallDmz + " ");
+    assertThat(outside.sh("ip route show default")).contains("via " + firewallDmz + " ");
     assertThat(topology.firewall().host().sh("ip route show default")).isEmpty();
   }
 }

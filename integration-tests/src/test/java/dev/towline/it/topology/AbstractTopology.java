@@ -1,5 +1,6 @@
 package dev.towline.it.topology;
 
+import dev.towline.proto.v1.CreatedInstallCommand;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -11,6 +12,7 @@ abstract class AbstractTopology implements Topology {
   private final String purpose;
   private final Function<String, Lab> labs;
   private @Nullable Lab lab;
+  private @Nullable Fleet fleet;
 
   AbstractTopology(String name, String purpose, Function<String, Lab> labs) {
     this.name = name;
@@ -20,6 +22,14 @@ abstract class AbstractTopology implements Topology {
 
   /** Makes the networks and hosts in an empty lab. */
   abstract void build(Lab lab);
+
+  /** Installs and starts all but the manager, which runs. */
+  abstract void install(Fleet fleet);
+
+  /** The host of the manager. */
+  public final Host manager() {
+    return lab().host("manager");
+  }
 
   @Override
   public final String name() {
@@ -48,8 +58,27 @@ abstract class AbstractTopology implements Topology {
   }
 
   @Override
+  public final void start() {
+    if (fleet != null) {
+      throw new IllegalStateException(name + " has been started");
+    }
+    Fleet started = Fleet.start(manager(), "--heartbeat-interval", "5s");
+    install(started);
+    fleet = started;
+  }
+
+  @Override
+  public final Fleet fleet() {
+    if (fleet == null) {
+      throw new IllegalStateException(name + " has not been started");
+    }
+    return fleet;
+  }
+
+  @Override
   public final String describe() {
-    return purpose + "\n" + lab().describe();
+    String note = fleet == null ? "" : "\n" + manager().read(Fleet.NOTE);
+    return purpose + "\n" + lab().describe() + note;
   }
 
   @Override
@@ -57,6 +86,7 @@ abstract class AbstractTopology implements Topology {
     if (lab != null) {
       lab.close();
       lab = null;
+      fleet = null;
     }
   }
 
@@ -65,6 +95,18 @@ abstract class AbstractTopology implements Topology {
       throw new IllegalStateException(name + " is not up");
     }
     return lab;
+  }
+
+  /** Pastes an install command on hosts, on all at the same time. */
+  final void installAll(Fleet started, CreatedInstallCommand command, List<Host> hosts) {
+    lab()
+        .together(
+            hosts.stream().<Runnable>map(host -> () -> started.install(command, host)).toList());
+  }
+
+  /** Agents get hosts with nothing but one tool to download, in turns. */
+  static Image agentImage(String agent) {
+    return agent.endsWith("1") || agent.endsWith("3") ? Image.CURL_ONLY : Image.WGET_ONLY;
   }
 
   /** Names of hosts of a kind: {@code agent-1}, {@code agent-2} and so on. */

@@ -17,10 +17,6 @@ public final class Direct extends AbstractTopology {
     this.agents = numbered("agent", agents);
   }
 
-  public Host manager() {
-    return lab().host("manager");
-  }
-
   public List<Host> agents() {
     return lab().hosts(agents);
   }
@@ -30,7 +26,12 @@ public final class Direct extends AbstractTopology {
     Segment lan = lab.segment("lan");
     var hosts = new ArrayList<Runnable>();
     hosts.add(() -> lab.host("manager", Image.BASE, lan));
-    agents.forEach(agent -> hosts.add(() -> lab.host(agent, Image.BASE, lan)));
+    agents.forEach(agent -> hosts.add(() -> lab.host(agent, agentImage(agent), lan)));
     lab.together(hosts);
+  }
+
+  @Override
+  void install(Fleet fleet) {
+    installAll(fleet, fleet.installCommand("--group", "web"), agents());
   }
 }

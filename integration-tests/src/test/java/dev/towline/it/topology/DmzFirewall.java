@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.regex.Matcher;
@@ -21,6 +22,7 @@ public final class DmzFirewall {
   public enum Counter {
     INNER_TO_DMZ_NEW,
     DMZ_TO_INNER_DROPPED,
+    DMZ_TO_INNER_NEW_PASSED,
     ESTABLISHED
   }
 
@@ -63,6 +65,11 @@ public final class DmzFirewall {
       throw new AssertionError("counter: " + listed + " (expected: packets N)");
     }
     return Long.parseLong(matcher.group(1));
+  }
+
+  /** The TCP connections through it, one line each as {@code conntrack} shows them. */
+  public List<String> connections() {
+    return host.sh("conntrack -L -p tcp 2>/dev/null").lines().toList();
   }
 
   /** Drops everything from now on, without a word to either side. */

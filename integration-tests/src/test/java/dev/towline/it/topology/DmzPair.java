@@ -1,5 +1,11 @@
 package dev.towline.it.topology;
 
+import dev.towline.it.Packages;
+import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.HostState;
+import dev.towline.proto.v1.ListRelaysResponse;
+import dev.towline.proto.v1.RelayInfo;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -11,6 +17,13 @@ import org.jspecify.annotations.Nullable;
  * firewall that lets nothing connect inwards. It is the only way out for every host.
  */
 public final class DmzPair extends AbstractTopology {
+  /** What the relays are called. */
+  public static final String PARENT = "hq";
+
+  public static final String CHILD = "dmz";
+
+  private static final Duration LINK_LIMIT = Duration.ofMinutes(2);
+
   private final List<String> agents;
   private @Nullable DmzFirewall firewall;
 
@@ -21,10 +34,6 @@ public final class DmzPair extends AbstractTopology {
   DmzPair(int agents, Function<String, Lab> labs) {
     super("dmz-pair", "a relay pair across a firewall that lets nothing connect inwards", labs);
     this.agents = numbered("agent", agents);
-  }
-
-  public Host manager() {
-    return lab().host("manager");
   }
 
   public Host parent() {
@@ -53,9 +62,63 @@ public final class DmzPair extends AbstractTopology {
     for (String name : List.of("manager", "parent")) {
       hosts.add(() -> between.guard(lab.host(name, Image.BASE, inner)));
     }
-    hosts.add(() -> between.guard(lab.host("child", Image.BASE, dmz)));
-    agents.forEach(agent -> hosts.add(() -> between.guard(lab.host(agent, Image.BASE, dmz))));
+    hosts.add(() -> between.guard(lab.host("child", Image.SYSTEMD, dmz)));
+    agents.forEach(
+        agent -> hosts.add(() -> between.guard(lab.host(agent, agentImage(agent), dmz))));
     lab.together(hosts);
     firewall = between;
+  }
+
+  @Override
+  void install(Fleet fleet) {
+    installParent(fleet);
+    installChild(fleet);
+    installAgents(fleet);
+  }
+
+  /** The relay in the secure zone; it has nobody to dial yet. */
+  private void installParent(Fleet fleet) {
+    fleet.install(
+        fleet.ask(CreatedInstallCommand.newBuilder(), "relays", "parent-command", PARENT).build(),
+        parent());
+  }
+
+  /** The child reaches nothing, so its package comes by hand, as a person would carry it there. */
+  private void installChild(Fleet fleet) {
+    String deb = "/root/" + Packages.deb("relay").getFileName();
+    child().copyIn(Packages.deb("relay"), deb);
+    child().sh("dpkg -i " + deb);
+    CreatedInstallCommand command =
+        fleet
+            .ask(
+                CreatedInstallCommand.newBuilder(),
+                "relays",
+                "pair",
+                "--parent",
+                PARENT,
+                "--child",
+                CHILD,
+                "--dial",
+                child().address(),
+                "--downstream",
+                child().address())
+            .build();
+    fleet.install(command, child());
+    Await.until(
+        "the child is online",
+        LINK_LIMIT,
+        () -> relay(fleet, CHILD) == HostState.HOST_STATE_ONLINE);
+  }
+
+  private static HostState relay(Fleet fleet, String name) {
+    return fleet.ask(ListRelaysResponse.newBuilder(), "relays", "list").getRelaysList().stream()
+        .filter(relay -> relay.getName().equals(name))
+        .findFirst()
+        .map(RelayInfo::getState)
+        .orElse(HostState.HOST_STATE_UNSPECIFIED);
+  }
+
+  private void installAgents(Fleet fleet) {
+    installAll(fleet, fleet.installCommand("--group", "dmz", "--relay", CHILD), agents());
   }
 }

@@ -28,20 +28,30 @@ public final class Host {
   private static final Duration COMMAND_LIMIT = Duration.ofSeconds(60);
   private static final String LOG_DIRECTORY = "/var/log/towline-test";
 
-  private final String name;
+  private final List<String> names;
+  private final String containerName;
   private final Image image;
   private final GenericContainer<?> container;
   private final List<Segment> legs;
 
-  private Host(String name, Image image, GenericContainer<?> container, List<Segment> legs) {
-    this.name = name;
+  private Host(
+      List<String> names,
+      String containerName,
+      Image image,
+      GenericContainer<?> container,
+      List<Segment> legs) {
+    this.names = names;
+    this.containerName = containerName;
     this.image = image;
     this.container = container;
     this.legs = legs;
   }
 
+  /**
+   * @param names under which others find it; the first one is its own
+   */
   static Host start(
-      String name,
+      List<String> names,
       String containerName,
       Image image,
       Map<String, String> labels,
@@ -53,24 +63,28 @@ public final class Host {
             .withNetworkMode(legs.getFirst().id())
             .withLabels(labels)
             .withCreateContainerCmdModifier(command -> {
-              command.withName(containerName).withHostName(name).withAliases(name);
+              command.withName(containerName).withHostName(names.getFirst()).withAliases(names);
               configure(Objects.requireNonNull(command.getHostConfig()), image, sysctls);
             });
     if (image != Image.SYSTEMD) {
       container.withCommand("sleep", "infinity");
     }
     container.start();
-    var host = new Host(name, image, container, List.copyOf(legs));
+    var host = new Host(List.copyOf(names), containerName, image, container, List.copyOf(legs));
     for (Segment leg : legs.subList(1, legs.size())) {
       host.connect(leg);
     }
+    host.awaitBooted();
+    return host;
+  }
+
+  private void awaitBooted() {
     if (image == Image.SYSTEMD) {
       Await.until(
-          name + ": systemd is up",
+          name() + ": systemd is up",
           COMMAND_LIMIT,
-          () -> host.run("systemctl", "is-system-running").out().startsWith("running"));
+          () -> run("systemctl", "is-system-running").out().startsWith("running"));
     }
-    return host;
   }
 
   /** NET_ADMIN is what a host's own administrator has: to route, and to filter its own traffic. */
@@ -88,7 +102,16 @@ public final class Host {
   }
 
   public String name() {
-    return name;
+    return names.getFirst();
+  }
+
+  /** What docker calls it. */
+  public String containerName() {
+    return containerName;
+  }
+
+  public Image image() {
+    return image;
   }
 
   public List<Segment> legs() {
@@ -111,7 +134,7 @@ public final class Host {
         .filter(n -> segment.id().equals(n.getNetworkID()))
         .map(ContainerNetwork::getIpAddress)
         .findFirst()
-        .orElseThrow(() -> new IllegalStateException(name + " has no leg on " + segment.name()));
+        .orElseThrow(() -> new IllegalStateException(name() + " has no leg on " + segment.name()));
   }
 
   /** Runs a command to its end. */
@@ -127,16 +150,27 @@ public final class Host {
       ExecResult result = container.execInContainer(limited.toArray(String[]::new));
       return new Result(result.getExitCode(), result.getStdout(), result.getStderr());
     } catch (IOException e) {
-      throw new UncheckedIOException(name + ": " + String.join(" ", command), e);
+      throw new UncheckedIOException(name() + ": " + String.join(" ", command), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException(name + ": interrupted: " + String.join(" ", command), e);
+      throw new IllegalStateException(name() + ": interrupted: " + String.join(" ", command), e);
     }
   }
 
   /** Runs a shell script, and returns what it printed. Fails when the script does. */
   public String sh(String script) {
     return check(run("sh", "-ec", script), script);
+  }
+
+  /** Pastes lines into a root shell, and returns when that has ended. */
+  public Result paste(String lines, Duration limit) {
+    return RootShell.paste(containerName, lines, limit);
+  }
+
+  /** Stops a host that runs systemd as a machine is shut down, and starts it again. */
+  public void reboot() {
+    Lab.docker().restartContainerCmd(container.getContainerId()).withTimeout(30).exec();
+    awaitBooted();
   }
 
   /** Tries to open a TCP connection, with nothing but what every image has. */
@@ -196,7 +230,7 @@ public final class Host {
           .withRemotePath(folder)
           .exec();
     } catch (IOException e) {
-      throw new UncheckedIOException(name + ": unpack " + tarGz, e);
+      throw new UncheckedIOException(name() + ": unpack " + tarGz, e);
     }
   }
 
@@ -234,7 +268,7 @@ public final class Host {
         .connectToNetworkCmd()
         .withNetworkId(segment.id())
         .withContainerId(container.getContainerId())
-        .withContainerNetwork(new ContainerNetwork().withAliases(name))
+        .withContainerNetwork(new ContainerNetwork().withAliases(names))
         .exec();
   }
 
@@ -261,10 +295,10 @@ public final class Host {
           new Result(result.getExitCode(), result.getStdout(), result.getStderr()),
           String.join(" ", command));
     } catch (IOException e) {
-      throw new UncheckedIOException(name + ": " + String.join(" ", command), e);
+      throw new UncheckedIOException(name() + ": " + String.join(" ", command), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException(name + ": interrupted: " + String.join(" ", command), e);
+      throw new IllegalStateException(name() + ": interrupted: " + String.join(" ", command), e);
     }
   }
 
@@ -272,7 +306,7 @@ public final class Host {
     if (!result.ok()) {
       throw new AssertionError(
           "%s: exit code %d (expected: 0) of: %s%n%s%s"
-              .formatted(name, result.exitCode(), command, result.out(), result.err()));
+              .formatted(name(), result.exitCode(), command, result.out(), result.err()));
     }
     return result.out();
   }

@@ -111,12 +111,17 @@ public final class Lab implements AutoCloseable {
 
   /** Starts a host with a leg on each of these segments, in this order. */
   public Host host(String name, Image image, Segment... legs) {
-    return host(name, image, Map.of(), legs);
+    return host(name, image, List.of(), Map.of(), legs);
+  }
+
+  /** Starts a host that answers to a further name, which other hosts may share. */
+  public Host host(String name, Image image, String otherName, Segment... legs) {
+    return host(name, image, List.of(otherName), Map.of(), legs);
   }
 
   /** Starts a host that forwards packets between its legs. It has no way out of its own. */
   public Host router(String name, Segment... legs) {
-    Host router = host(name, Image.BASE, Map.of("net.ipv4.ip_forward", "1"), legs);
+    Host router = host(name, Image.BASE, List.of(), Map.of("net.ipv4.ip_forward", "1"), legs);
     router.dropDefaultRoute();
     return router;
   }
@@ -216,10 +221,17 @@ public final class Lab implements AutoCloseable {
     return segment;
   }
 
-  private Host host(String name, Image image, Map<String, String> sysctls, Segment... legs) {
+  private Host host(
+      String name,
+      Image image,
+      List<String> otherNames,
+      Map<String, String> sysctls,
+      Segment... legs) {
     var labels = new HashMap<>(labels());
     labels.put(HOST_LABEL, name);
-    Host host = Host.start(name, prefix + name, image, labels, sysctls, List.of(legs));
+    var names = new ArrayList<>(List.of(name));
+    names.addAll(otherNames);
+    Host host = Host.start(names, prefix + name, image, labels, sysctls, List.of(legs));
     synchronized (hosts) {
       hosts.put(name, host);
     }

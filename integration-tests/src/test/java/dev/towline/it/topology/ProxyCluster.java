@@ -1,11 +1,18 @@
 package dev.towline.it.topology;
 
+import dev.towline.proto.v1.CreatedInstallCommand;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
 /** Agents on a network with no way out, and proxies with a leg on it and on the manager's. */
 public final class ProxyCluster extends AbstractTopology {
+  /** What the cluster is called. */
+  public static final String CLUSTER = "dc1";
+
+  /** Under this name the agents find all proxies. */
+  private static final String ADDRESS = "proxy.dc1.example";
+
   private final List<String> proxies;
   private final List<String> agents;
 
@@ -17,10 +24,6 @@ public final class ProxyCluster extends AbstractTopology {
     super("proxy-cluster", "agents with no route to the manager, carried by proxies", labs);
     this.proxies = numbered("proxy", proxies);
     this.agents = numbered("agent", agents);
-  }
-
-  public Host manager() {
-    return lab().host("manager");
   }
 
   public List<Host> proxies() {
@@ -47,8 +50,25 @@ public final class ProxyCluster extends AbstractTopology {
     Segment site = lab.sealedSegment("site");
     var hosts = new ArrayList<Runnable>();
     hosts.add(() -> lab.host("manager", Image.BASE, core));
-    proxies.forEach(proxy -> hosts.add(() -> lab.host(proxy, Image.BASE, core, site)));
-    agents.forEach(agent -> hosts.add(() -> lab.host(agent, Image.BASE, site)));
+    proxies.forEach(proxy -> hosts.add(() -> lab.host(proxy, Image.BASE, ADDRESS, core, site)));
+    agents.forEach(
+        agent -> hosts.add(() -> lab.host(agent, agentImage(agent), site).dropDefaultRoute()));
     lab.together(hosts);
+  }
+
+  @Override
+  void install(Fleet fleet) {
+    fleet.towline("proxies", "create-cluster", CLUSTER, "--address", ADDRESS);
+    lab()
+        .together(
+            proxies().stream()
+                .<Runnable>map(proxy -> () -> fleet.install(proxyCommand(fleet), proxy))
+                .toList());
+    installAll(fleet, fleet.installCommand("--group", "web", "--proxy-cluster", CLUSTER), agents());
+  }
+
+  /** Each holds for one proxy. */
+  private static CreatedInstallCommand proxyCommand(Fleet fleet) {
+    return fleet.ask(CreatedInstallCommand.newBuilder(), "proxies", "command", CLUSTER).build();
   }
 }

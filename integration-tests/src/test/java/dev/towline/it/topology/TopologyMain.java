@@ -3,6 +3,7 @@ package dev.towline.it.topology;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -14,6 +15,7 @@ import java.util.stream.Collectors;
 /** The Java half of {@code bin/topology}: topologies that stay up. */
 final class TopologyMain {
   private static final Function<String, Lab> KEPT = Lab::openKept;
+  private static final Duration NOTE_LIMIT = Duration.ofSeconds(10);
 
   /** In the order in which they are listed. */
   private static final List<Supplier<Topology>> ALL =
@@ -28,8 +30,11 @@ final class TopologyMain {
     int status;
     try {
       status = run(List.of(arguments), System.out, System.err);
-    } catch (IllegalStateException | IllegalArgumentException e) {
+    } catch (IllegalStateException | IllegalArgumentException | AssertionError e) {
       System.err.println("towline: " + e.getMessage());
+      if (e.getCause() != null) {
+        System.err.println("towline: " + e.getCause().getMessage());
+      }
       status = 1;
     }
     // Not exit: Testcontainers would take down what it started.
@@ -45,6 +50,9 @@ final class TopologyMain {
       case "up" -> {
         Topology topology = named(name);
         topology.up();
+        out.println(topology.describe());
+        out.println("installing and starting the programs");
+        topology.start();
         out.println(topology.describe());
         out.println("take it down with: bin/topology down " + name);
       }
@@ -92,6 +100,10 @@ final class TopologyMain {
               host, "docker exec -it " + container.getNames()[0].substring(1) + " bash", legs));
     }
     lines.values().forEach(out::print);
+    containers.stream()
+        .filter(c -> "manager".equals(c.getLabels().get(Lab.HOST_LABEL)))
+        .map(c -> RootShell.paste(c.getNames()[0].substring(1), "cat " + Fleet.NOTE, NOTE_LIMIT))
+        .forEach(note -> out.print(note.ok() ? "\n" + note.out() : "\nno programs are running\n"));
   }
 
   private static Topology named(String name) {
