@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -64,6 +65,9 @@ final class Image {
               "sqlite-jdbc-",
               List.of("org/sqlite/native/Linux/x86_64/libsqlitejdbc.so"),
               Pattern.compile("org/sqlite/native/(?!Linux/(x86_64|aarch64)/)[^/]+/.*\\.[a-z]+")));
+
+  /** Without a zone: what a jar says may depend on that of whoever builds. */
+  private static final LocalDateTime ENTRY_TIME = LocalDateTime.of(2000, 1, 1, 0, 0);
 
   private static final List<String> JLINK_OPTIONS =
       List.of("--strip-java-debug-attributes", "--no-header-files", "--no-man-pages");
@@ -171,7 +175,7 @@ final class Image {
           content = mainSection(content);
         }
         var copy = new ZipEntry(entry.getName());
-        copy.setTimeLocal(entry.getTimeLocal());
+        copy.setTimeLocal(ENTRY_TIME);
         copy.setMethod(entry.getMethod());
         if (entry.getMethod() == ZipEntry.STORED) {
           var crc = new CRC32();
