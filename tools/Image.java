@@ -55,6 +55,9 @@ final class Image {
           new NativeCode("bcprov-", List.of(), SIGNATURES),
           new NativeCode("bcpkix-", List.of(), SIGNATURES),
           new NativeCode("bcutil-", List.of(), SIGNATURES),
+          // Our own: rewritten for the times and modes, which depend on zone and umask of the
+          // build.
+          new NativeCode("towline-", List.of(), Pattern.compile("(?!)")),
           new NativeCode(
               "grpc-netty-shaded-",
               List.of(
@@ -148,7 +151,10 @@ final class Image {
     return image.resolve("lib/native").resolve(entry.substring(entry.lastIndexOf('/') + 1));
   }
 
-  /** Copies a jar without its native code, which goes to {@code lib/native}. */
+  /**
+   * Copies a jar, always to the same bytes, without its native code, which goes to {@code
+   * lib/native}.
+   */
   private void split(Path source, NativeCode nativeCode, Path target) throws IOException {
     try (var in = new ZipFile(source.toFile());
         OutputStream file = Files.newOutputStream(target);
