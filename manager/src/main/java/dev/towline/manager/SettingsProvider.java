@@ -60,7 +60,9 @@ final class SettingsProvider implements IDefaultValueProvider {
         environment, file, file.map(path -> read(path, keys)).orElse(Map.of()));
   }
 
-  /** What is used when the command line says nothing; empty when only the built-in value is left. */
+  /**
+   * What is used when the command line says nothing; empty when only the built-in value is left.
+   */
   Optional<Origin> origin(OptionSpec option) {
     String key = key(option);
     String variable = PREFIX + key.replace('-', '_').toUpperCase(Locale.ROOT);

@@ -34,8 +34,7 @@ final class SettingsProviderTest {
   @Test
   void file_withUnknownKeys_namesAllOfThem() throws Exception {
     Path file = write("sesion-port: 1\nlisten-on: 2\n");
-    assertThatThrownBy(
-            () -> SettingsProvider.of(List.of("--config=" + file), Map.of(), KEYS))
+    assertThatThrownBy(() -> SettingsProvider.of(List.of("--config=" + file), Map.of(), KEYS))
         .hasMessageContaining("sesion-port")
         .hasMessageContaining("listen-on");
   }
