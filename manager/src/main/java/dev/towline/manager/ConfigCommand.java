@@ -34,7 +34,10 @@ final class ConfigCommand implements Runnable {
   static final class Show implements Callable<Integer> {
     @Spec private CommandSpec command = CommandSpec.create();
 
-    @Mixin private ServeOptions options = new ServeOptions();
+    /** Declares the options; their specifications are what is shown. */
+    @SuppressWarnings("UnusedVariable")
+    @Mixin
+    private ServeOptions options = new ServeOptions();
 
     @Override
     public Integer call() {

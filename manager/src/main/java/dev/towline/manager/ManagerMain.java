@@ -3,6 +3,7 @@ package dev.towline.manager;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
@@ -40,7 +41,8 @@ public final class ManagerMain implements Runnable {
   }
 
   private static Set<String> settings(CommandLine line) {
-    return line.getSubcommands().get("serve").getCommandSpec().options().stream()
+    CommandLine serve = Objects.requireNonNull(line.getSubcommands().get("serve"));
+    return serve.getCommandSpec().options().stream()
         .filter(option -> !option.usageHelp() && !option.versionHelp())
         .map(SettingsProvider::key)
         .filter(key -> !key.equals("config"))

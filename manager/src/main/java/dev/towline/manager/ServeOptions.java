@@ -63,6 +63,7 @@ final class ServeOptions {
   private @Nullable String database;
 
   /** Read before the others, see {@link SettingsProvider}. */
+  @SuppressWarnings("UnusedVariable")
   @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
   private @Nullable Path configurationFile;
 
