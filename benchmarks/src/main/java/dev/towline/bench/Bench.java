@@ -7,7 +7,7 @@ import java.util.TreeMap;
 /** {@code bin/bench NAME}. */
 public final class Bench {
   private static final Map<String, Benchmark> BENCHMARKS =
-      new TreeMap<>(Map.of("main-job", new MainJob()));
+      new TreeMap<>(Map.of("main-job", new MainJob(), "inner-tls", new InnerTlsFigures()));
 
   /** One named set of figures. */
   interface Benchmark {
