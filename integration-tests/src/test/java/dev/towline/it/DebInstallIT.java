@@ -9,11 +9,16 @@ import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /** The Debian packages on a host that has essential packages only, and so no Java. */
 @Tag("docker")
+@DisabledIfSystemProperty(
+    named = "towline.packaging.skip",
+    matches = "true",
+    disabledReason = "this build made no packages")
 final class DebInstallIT {
   static final List<String> PROGRAMS = Packages.PROGRAMS;
 

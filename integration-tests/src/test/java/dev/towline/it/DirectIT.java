@@ -15,9 +15,14 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 
 /** A manager and agents on one network, installed as an operator does it. */
 @Tag("docker")
+@DisabledIfSystemProperty(
+    named = "towline.packaging.skip",
+    matches = "true",
+    disabledReason = "this build made no packages")
 @Requirement("G6")
 final class DirectIT {
   private static final Duration LIMIT = Duration.ofMinutes(2);

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -37,6 +38,10 @@ import org.junit.jupiter.params.provider.EnumSource;
  * installed first are used by the tests that follow.
  */
 @Tag("docker")
+@DisabledIfSystemProperty(
+    named = "towline.packaging.skip",
+    matches = "true",
+    disabledReason = "this build made no packages")
 @TestMethodOrder(OrderAnnotation.class)
 final class InstallIT {
   private static final Duration LIMIT = Duration.ofMinutes(2);

@@ -49,13 +49,8 @@ final class PackagesIT {
   @FieldSource("PROGRAMS")
   void runtime_isTheOneThatCameAlong(String program) throws Exception {
     Path home = unpack(program);
-    assertThat(
-            run(
-                List.of(
-                    "sh",
-                    "-xc",
-                    ". \"$0\" --version",
-                    home.resolve("bin").resolve(Packages.command(program)).toString())))
+    Path start = home.resolve("bin").resolve(Packages.command(program));
+    assertThat(run(List.of("sh", "-x", start.toString(), "--version")))
         .contains("exec " + home.toRealPath().resolve("runtime/bin/java") + " ");
   }
 

@@ -16,11 +16,16 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Agents that have no route to their manager, carried by two proxies. */
 @Tag("docker")
+@DisabledIfSystemProperty(
+    named = "towline.packaging.skip",
+    matches = "true",
+    disabledReason = "this build made no packages")
 @Requirement("G6")
 final class ProxyClusterIT {
   private static final Duration PATIENCE = Duration.ofSeconds(2);
