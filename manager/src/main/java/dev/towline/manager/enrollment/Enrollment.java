@@ -30,6 +30,7 @@ import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -130,7 +131,11 @@ public final class Enrollment {
       events.record(
           "enrollment.proof_invalid",
           tokenId,
-          "from " + source + ": the proof does not fit request, challenge and fleet");
+          "from "
+              + source
+              + ": the proof does not fit request "
+              + HexFormat.of().formatHex(Fingerprints.sha256(request), 0, 8)
+              + ", challenge and fleet");
       return new Refused(
           "PROOF_INVALID",
           "the proof does not fit: the secret is another one, or somebody on the way changed the"
