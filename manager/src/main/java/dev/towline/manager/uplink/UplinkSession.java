@@ -235,7 +235,10 @@ final class UplinkSession implements SessionLink {
   private void failed(SealedFailure failure) {
     String detail = failure.reason() + ": " + failure.detail();
     if (failure.suspicious()) {
-      events.record("session.tampered", host(), "through proxy " + lane.proxy() + ": " + detail);
+      events.record(
+          "session.tampered",
+          host(),
+          "session " + number + " through proxy " + lane.proxy() + ": " + detail);
     } else {
       log.debug("uplink session {} of {}: {}", number, lane.proxy(), detail);
     }
