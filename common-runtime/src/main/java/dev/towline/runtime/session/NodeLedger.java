@@ -27,6 +27,8 @@ import java.util.random.RandomGenerator;
 final class NodeLedger {
   static final String RESULT_CONTEXT = "towline result v1";
 
+  private static final int CUT_OUTPUT = 4 << 10;
+
   private final NodeIdentity self;
   private final SessionJournal journal;
   private final InstantSource clock;
@@ -141,6 +143,10 @@ final class NodeLedger {
 
   private void store(DirectiveMark mark, DirectiveEnd end) {
     long record = journal.nextRecordSequence();
+    // A manager that takes nothing must not fill this host's memory.
+    boolean cut =
+        end.output().size() > CUT_OUTPUT
+            && journal.resultBytes() + end.output().size() > SessionTimings.RESULT_BACKLOG_BYTES;
     var result =
         DirectiveResult.newBuilder()
             .setDirectiveId(mark.getDirectiveId())
@@ -150,8 +156,8 @@ final class NodeLedger {
             .setRecordSequence(record)
             .setOutcome(end.outcome())
             .setExitStatus(end.exitStatus())
-            .setOutput(end.output())
-            .setOutputTruncated(end.outputTruncated())
+            .setOutput(cut ? end.output().substring(0, CUT_OUTPUT) : end.output())
+            .setOutputTruncated(end.outputTruncated() || cut)
             .setStartedMs(end.started().toEpochMilli())
             .setFinishedMs(end.finished().toEpochMilli())
             .setDetail(end.detail())

@@ -31,7 +31,9 @@ import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -76,10 +78,18 @@ final class SessionCore {
   private long ackDue = Long.MAX_VALUE;
   private long fetchAgain = Long.MIN_VALUE;
   private SessionJournal.RecordId lastSent = new SessionJournal.RecordId(0, 0);
-  private int unacknowledged;
+  private final Deque<Sent> unacknowledged = new ArrayDeque<>();
   private @Nullable KeyPair renewalKey;
   private Instant renewAt;
   private long renewCheck;
+
+  /** A result under way. */
+  private record Sent(SessionJournal.RecordId id, int size) {
+    boolean coveredBy(RecordAck ack) {
+      return id.epoch() == ack.getEpoch()
+          && Long.compareUnsigned(id.sequence(), ack.getSequence()) <= 0;
+    }
+  }
 
   SessionCore(
       NodeLedger ledger,
@@ -190,11 +200,18 @@ final class SessionCore {
     if (!welcomed || over) {
       return;
     }
-    List<StoredResult> results =
-        ledger.journal().resultsAfter(lastSent, SessionTimings.RESULT_WINDOW - unacknowledged);
-    for (StoredResult result : results) {
+    int bytes = unacknowledged.stream().mapToInt(Sent::size).sum();
+    for (StoredResult result :
+        ledger
+            .journal()
+            .resultsAfter(lastSent, SessionTimings.RESULT_WINDOW - unacknowledged.size())) {
+      int size = result.getSerializedSize();
+      if (bytes > 0 && bytes + size > SessionTimings.RESULT_WINDOW_BYTES) {
+        break;
+      }
+      bytes += size;
       lastSent = new SessionJournal.RecordId(result.getEpoch(), result.getRecordSequence());
-      unacknowledged++;
+      unacknowledged.add(new Sent(lastSent, size));
       send(AgentFrame.newBuilder().setResult(NodeLedger.signed(result, identity)));
     }
     for (SecurityEvent event : ledger.journal().events()) {
@@ -378,10 +395,8 @@ final class SessionCore {
     }
     switch (ack.getRecordClass()) {
       case RECORD_CLASS_RESULT -> {
-        int before = ledger.journal().resultCount();
         ledger.journal().freeResults(ack.getEpoch(), ack.getSequence());
-        int freed = before - ledger.journal().resultCount();
-        unacknowledged = Math.max(0, unacknowledged - freed);
+        unacknowledged.removeIf(sent -> sent.coveredBy(ack));
         flush();
       }
       case RECORD_CLASS_SECURITY_EVENT -> {

@@ -40,6 +40,7 @@ public final class SessionJournal implements AutoCloseable {
   private final Map<String, SecurityEvent> events = new LinkedHashMap<>();
   private StateMark state = StateMark.newBuilder().setEpoch(1).build();
   private long compactAt = COMPACT_ABOVE;
+  private long resultBytes;
 
   private SessionJournal(RecordLog log) {
     this.log = log;
@@ -96,8 +97,9 @@ public final class SessionJournal implements AutoCloseable {
     return List.copyOf(results.values());
   }
 
-  int resultCount() {
-    return results.size();
+  /** Bytes of the results that the manager has not acknowledged. */
+  long resultBytes() {
+    return resultBytes;
   }
 
   /** Unacknowledged results after the given one, oldest first, at most {@code limit}. */
@@ -231,7 +233,10 @@ public final class SessionJournal implements AutoCloseable {
       case RESULT -> {
         StoredResult result = record.getResult();
         open.remove(result.getDirectiveSequence());
-        results.put(new RecordId(result.getEpoch(), result.getRecordSequence()), result);
+        StoredResult replaced =
+            results.put(new RecordId(result.getEpoch(), result.getRecordSequence()), result);
+        resultBytes += result.getSerializedSize();
+        resultBytes -= replaced == null ? 0 : replaced.getSerializedSize();
         if (result.getEpoch() == state.getEpoch()
             && result.getRecordSequence() > state.getLastRecordSequence()) {
           state = state.toBuilder().setLastRecordSequence(result.getRecordSequence()).build();
@@ -239,13 +244,14 @@ public final class SessionJournal implements AutoCloseable {
       }
       case RESULTS_FREED -> {
         ResultsFreed freed = record.getResultsFreed();
-        results
-            .subMap(
+        Map<RecordId, StoredResult> stored =
+            results.subMap(
                 new RecordId(freed.getEpoch(), 0),
                 true,
                 new RecordId(freed.getEpoch(), freed.getUpToRecordSequence()),
-                true)
-            .clear();
+                true);
+        stored.values().forEach(result -> resultBytes -= result.getSerializedSize());
+        stored.clear();
       }
       case SECURITY_EVENT ->
           events.put(record.getSecurityEvent().getId(), record.getSecurityEvent());

@@ -34,6 +34,12 @@ public final class SessionTimings {
   /** Results under way without acknowledgement. */
   public static final int RESULT_WINDOW = 32;
 
+  /** Bytes of results under way without acknowledgement; one result may be larger. */
+  public static final int RESULT_WINDOW_BYTES = 4 << 20;
+
+  /** Bytes of unacknowledged results above which a further one loses most of its output. */
+  public static final int RESULT_BACKLOG_BYTES = 8 << 20;
+
   /** Waiting bytes above which best-effort frames are dropped. */
   public static final int DROP_ABOVE = 256 << 10;
 

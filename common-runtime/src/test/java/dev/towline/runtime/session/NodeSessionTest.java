@@ -283,6 +283,37 @@ final class NodeSessionTest {
   }
 
   @Test
+  void largeResultsOfALongOutage_allArriveAndTheLaterOnesAreCut() throws Exception {
+    FakeManager manager = direct();
+    session(manager);
+    FakeConversation talk = manager.conversation(0);
+    for (int i = 1; i <= 20; i++) {
+      talk.send(talk.nextAction(RunAction.newBuilder().addCommand("x").build()));
+    }
+    Await.until("handled", () -> progresses.size() == 20);
+    manager.close();
+    Await.until("offline", () -> states.contains("offline"));
+    var output = com.google.protobuf.ByteString.copyFrom(new byte[1 << 20]);
+    progresses.forEach(
+        progress ->
+            progress.finished(
+                new DirectiveEnd(
+                    Outcome.OUTCOME_SUCCEEDED,
+                    0,
+                    output,
+                    false,
+                    Instant.EPOCH,
+                    Instant.EPOCH,
+                    "")));
+    manager.restart();
+    FakeConversation second = manager.conversation(1);
+    assertThat(second.awaitResult(1).getOutput().size()).isEqualTo(1 << 20);
+    assertThat(second.awaitResult(20).getOutput().size()).isEqualTo(4 << 10);
+    assertThat(second.awaitResult(20).getOutputTruncated()).isTrue();
+    assertThat(manager.conversations()).hasSize(2);
+  }
+
+  @Test
   void restartedProgram_endsWhatItWasRunningAsInterrupted() throws Exception {
     FakeManager manager = direct();
     NodeSession session = session(manager);

@@ -65,9 +65,7 @@ public final class FakeConversation {
 
   /** Waits for a frame that has come or will come. */
   public AgentFrame await(Predicate<AgentFrame> wanted) {
-    return Await.value(
-        "a frame of the agent; came: " + received,
-        () -> received.stream().filter(wanted).findFirst());
+    return Await.value("a frame of the agent", () -> received.stream().filter(wanted).findFirst());
   }
 
   public DirectiveResult awaitResult(long sequence) {

@@ -54,6 +54,7 @@ public final class FakeManager implements AutoCloseable {
   private final List<StreamObserver<DownFrame>> streams = new CopyOnWriteArrayList<>();
   private final boolean behindProxy;
   private Server server;
+  private int port;
 
   /** Switches, to be set before an agent dials. */
   public volatile long heartbeatIntervalMs = 60_000;
@@ -82,7 +83,7 @@ public final class FakeManager implements AutoCloseable {
   }
 
   public ServerAddress address() {
-    return new ServerAddress("127.0.0.1", server.getPort());
+    return new ServerAddress("127.0.0.1", port);
   }
 
   public TestFleet fleet() {
@@ -109,7 +110,6 @@ public final class FakeManager implements AutoCloseable {
 
   /** Cuts every connection without a word; dialling works again at once, at the same port. */
   public void restart() throws IOException {
-    int port = server.getPort();
     close();
     start(port);
   }
@@ -162,10 +162,10 @@ public final class FakeManager implements AutoCloseable {
     }
   }
 
-  private void start(int port) throws IOException {
+  private void start(int at) throws IOException {
     IssuedIdentity presented = behindProxy ? fleet.issue(Role.PROXY, "p1") : identity;
     server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), at))
             .sslContext(
                 FleetTls.server(
                     () -> Optional.of(presented), fleet.verifier(), ClientAuth.OPTIONAL))
@@ -174,6 +174,7 @@ public final class FakeManager implements AutoCloseable {
             .addService(new Sessions())
             .build()
             .start();
+    port = server.getPort();
   }
 
   private final class Sessions extends SessionServiceGrpc.SessionServiceImplBase {
