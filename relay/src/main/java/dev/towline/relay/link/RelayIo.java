@@ -5,6 +5,9 @@ import io.grpc.netty.shaded.io.netty.channel.EventLoop;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.ServerChannel;
+import io.grpc.netty.shaded.io.netty.channel.epoll.Epoll;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollServerSocketChannel;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
@@ -15,17 +18,25 @@ import java.util.concurrent.TimeUnit;
  * The one event loop of a relay, shared by gRPC transports and plain sockets: bytes never change
  * threads, and the loop is the owner of all state of links and tunnels.
  *
- * <p>NIO and not the native epoll transport: that one (Netty 4.2 as shaded into gRPC 1.85) removes
- * a socket from epoll when nothing is asked of it and then fails to change what it no longer has,
- * so a socket that is read on demand and half-closed by its peer loses its last bytes.
+ * <p>On Linux it is epoll ({@link OnDemandEpoll} says with what care), elsewhere NIO, which does
+ * the same at a higher price and does not notice that the peer of a socket that nobody reads has
+ * gone.
  */
 public final class RelayIo implements AutoCloseable {
   private final EventLoopGroup group;
+  private final boolean epoll;
 
   public RelayIo(String name) {
+    this(name, Epoll.isAvailable() && !Boolean.getBoolean("towline.relay.nio"));
+  }
+
+  RelayIo(String name, boolean epoll) {
+    this.epoll = epoll;
     this.group =
         new MultiThreadIoEventLoopGroup(
-            1, new DefaultThreadFactory(name, true), NioIoHandler.newFactory());
+            1,
+            new DefaultThreadFactory(name, true),
+            epoll ? OnDemandEpoll.newFactory() : NioIoHandler.newFactory());
   }
 
   public EventLoopGroup group() {
@@ -37,11 +48,11 @@ public final class RelayIo implements AutoCloseable {
   }
 
   public Class<? extends Channel> socketType() {
-    return NioSocketChannel.class;
+    return epoll ? EpollSocketChannel.class : NioSocketChannel.class;
   }
 
   public Class<? extends ServerChannel> listenerType() {
-    return NioServerSocketChannel.class;
+    return epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
   }
 
   @Override
