@@ -68,7 +68,7 @@ final class Relay {
   private static final int RECHECK_SECONDS = 30;
 
   /** What all tunnels together may hold beyond their first credit. */
-  private static final long CREDIT_BYTES = 256L << 20;
+  private static final long CREDIT_BYTES = 96L << 20;
 
   private final RelaySettings given;
   private final Clock clock;

@@ -54,7 +54,7 @@ final class RelaySettings {
     all.put("manager-session", "");
     all.put("manager-public", "");
     all.put("updates", "");
-    all.put("connections", "2");
+    all.put("connections", "4");
     all.put("ping-interval-ms", "15000");
     return all;
   }

@@ -23,7 +23,7 @@ public record ParentSettings(
 
   public static final ParentSettings DEFAULTS =
       new ParentSettings(
-          2,
+          4,
           16,
           1024,
           Duration.ofSeconds(15),
