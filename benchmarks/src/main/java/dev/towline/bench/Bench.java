@@ -7,7 +7,11 @@ import java.util.TreeMap;
 /** {@code bin/bench NAME}. */
 public final class Bench {
   private static final Map<String, Benchmark> BENCHMARKS =
-      new TreeMap<>(Map.of("main-job", new MainJob(), "inner-tls", new InnerTlsFigures()));
+      new TreeMap<>(
+          Map.of(
+              "main-job", new MainJob(),
+              "inner-tls", new InnerTlsFigures(),
+              "relay", new RelayFigures()));
 
   /** One named set of figures. */
   interface Benchmark {

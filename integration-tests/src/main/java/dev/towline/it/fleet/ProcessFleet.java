@@ -164,36 +164,59 @@ public final class ProcessFleet implements AutoCloseable {
   public record RelayPair(Program parent, Program child) {}
 
   public RelayPair startRelayPair() {
-    Path parentEnrollment = directory.resolve("parent-enrollment.json");
-    towline(
-        "relays", "parent-command", "parent-1", "--enrollment-file", parentEnrollment.toString());
-    Program parent =
-        program(
-            "parent-relay",
-            "towline-relay",
-            List.of("run", "--data", data("parent"), "--enrollment", parentEnrollment.toString()));
+    Program parent = startParentRelay("parent-1", List.of());
+    return new RelayPair(
+        parent,
+        startChildRelay(
+            "parent-1", CHILD, addresses.host(3) + ":52311", addresses.host(3), List.of()));
+  }
+
+  /**
+   * Starts a parent and waits until it has a session.
+   *
+   * @param options for {@code towline-relay run}, beside data and enrollment
+   */
+  public Program startParentRelay(String name, List<String> options) {
+    Path enrollment = directory.resolve(name + "-enrollment.json");
+    towline("relays", "parent-command", name, "--enrollment-file", enrollment.toString());
+    Program parent = relay(name, enrollment, options);
     parent.start().awaitLine("towline-relay ready", START_BOUND);
-    Path childEnrollment = directory.resolve("child-enrollment.json");
+    return parent;
+  }
+
+  /**
+   * Pairs a child with a parent, starts it and waits until it has a session through that parent.
+   *
+   * @param dial where the parent reaches the child
+   * @param downstream where hosts below the child connect
+   */
+  public Program startChildRelay(
+      String parent, String name, String dial, String downstream, List<String> options) {
+    Path enrollment = directory.resolve(name + "-enrollment.json");
     towline(
         "relays",
         "pair",
         "--parent",
-        "parent-1",
+        parent,
         "--child",
-        CHILD,
+        name,
         "--dial",
-        addresses.host(3) + ":52311",
+        dial,
         "--downstream",
-        addresses.host(3),
+        downstream,
         "--enrollment-file",
-        childEnrollment.toString());
-    Program child =
-        program(
-            "child-relay",
-            "towline-relay",
-            List.of("run", "--data", data("child"), "--enrollment", childEnrollment.toString()));
+        enrollment.toString());
+    Program child = relay(name, enrollment, options);
     child.start().awaitLine("towline-relay online", START_BOUND);
-    return new RelayPair(parent, child);
+    return child;
+  }
+
+  private Program relay(String name, Path enrollment, List<String> options) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("run", "--data", data(name), "--enrollment", enrollment.toString()));
+    arguments.addAll(options);
+    return program(name, "towline-relay", arguments);
   }
 
   /** Starts an agent with an install command of its own; does not wait for it. */
