@@ -107,6 +107,18 @@ public final class NodeSession implements AutoCloseable {
     return sent;
   }
 
+  /**
+   * Moves to the first of these servers, new session first: the present one ends when the new one
+   * stands. When it does not answer, the present one goes on; call again to try again.
+   */
+  public void moveTo(List<ServerAddress> servers) {
+    List<ServerAddress> wanted = List.copyOf(servers);
+    if (wanted.isEmpty()) {
+      throw new IllegalArgumentException("servers: none (expected: at least one)");
+    }
+    loop.post(() -> loop.servers(wanted));
+  }
+
   /** Reports a security event: kept on the disk until the manager has it. */
   public void securityEvent(String code, String detail) {
     loop.post(() -> loop.securityEvent(code, detail));

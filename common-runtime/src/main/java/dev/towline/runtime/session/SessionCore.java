@@ -14,6 +14,7 @@ import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.proto.v1.Outcome;
+import dev.towline.proto.v1.ProbeAnswer;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RenewCertificate;
 import dev.towline.proto.v1.SecurityEvent;
@@ -161,6 +162,11 @@ final class SessionCore {
               frame.getClosed().getMessage() + " " + frame.getClosed().getRemedy(),
               Duration.ZERO);
       case REVOCATIONS -> outputs.add(new SessionOutput.Revocations(frame.getRevocations()));
+      case PROBE ->
+          send(
+              AgentFrame.newBuilder()
+                  .setProbeAnswer(
+                      ProbeAnswer.newBuilder().setNumber(frame.getProbe().getNumber())));
       // A frame of a later version.
       case FRAME_NOT_SET -> {}
     }

@@ -61,6 +61,7 @@ final class SessionLoop {
   private @Nullable SessionLink present;
   private @Nullable SessionLink next;
   private @Nullable Tls tls;
+  private List<ServerAddress> servers;
   private int serverIndex;
   private long dialAt = NEVER;
   private boolean online;
@@ -73,6 +74,7 @@ final class SessionLoop {
   SessionLoop(NodeSession.Parts parts, Consumer<AcceptedDirective> runner) {
     this.parts = parts;
     this.runner = runner;
+    this.servers = parts.servers();
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
     this.verifier = new DirectiveVerifier(self, parts.member().verifier());
@@ -92,6 +94,19 @@ final class SessionLoop {
   CompletableFuture<Void> stop(Goodbye.Reason reason) {
     post(() -> beginStop(reason));
     return stopped;
+  }
+
+  /** From now on these servers; a session with another than the first goes on until that stands. */
+  void servers(List<ServerAddress> wanted) {
+    if (stopping) {
+      return;
+    }
+    servers = wanted;
+    serverIndex = 0;
+    if (present != null && next == null && !wanted.getFirst().equals(present.server())) {
+      log.info("moving from {} to {}", present, wanted);
+      next = dial(now());
+    }
   }
 
   boolean sendNow(AgentFrame frame, boolean essential) {
@@ -198,7 +213,7 @@ final class SessionLoop {
   }
 
   private SessionLink dial(long now) {
-    ServerAddress server = parts.servers().get(serverIndex % parts.servers().size());
+    ServerAddress server = servers.get(serverIndex % servers.size());
     IssuedIdentity identity = parts.member().identity();
     var link =
         new SessionLink(
@@ -387,7 +402,7 @@ final class SessionLoop {
   }
 
   private long upstreamDeadline() {
-    return parts.servers().size() > 1 ? now() + SessionTimings.UPSTREAM_LIMIT.toNanos() : NEVER;
+    return servers.size() > 1 ? now() + SessionTimings.UPSTREAM_LIMIT.toNanos() : NEVER;
   }
 
   /** Carries out what a conversation wants; what leaves the program waits for the journal. */

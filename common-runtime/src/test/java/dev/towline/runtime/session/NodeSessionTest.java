@@ -294,17 +294,10 @@ final class NodeSessionTest {
     manager.close();
     Await.until("offline", () -> states.contains("offline"));
     var output = com.google.protobuf.ByteString.copyFrom(new byte[1 << 20]);
-    progresses.forEach(
-        progress ->
-            progress.finished(
-                new DirectiveEnd(
-                    Outcome.OUTCOME_SUCCEEDED,
-                    0,
-                    output,
-                    false,
-                    Instant.EPOCH,
-                    Instant.EPOCH,
-                    "")));
+    progresses.forEach(progress ->
+        progress.finished(
+            new DirectiveEnd(
+                Outcome.OUTCOME_SUCCEEDED, 0, output, false, Instant.EPOCH, Instant.EPOCH, "")));
     manager.restart();
     FakeConversation second = manager.conversation(1);
     assertThat(second.awaitResult(1).getOutput().size()).isEqualTo(1 << 20);
