@@ -23,16 +23,31 @@ final class CreatedCommands {
       String what,
       @Nullable Path enrollmentFile,
       OutputOptions output) {
+    keep(context, created, enrollmentFile);
+    if (!output.isTable()) {
+      output.print(created, context.out());
+      return;
+    }
+    show(context, created, what, enrollmentFile);
+  }
+
+  /** Writes the enrollment file, when it is wanted, and says the warnings. */
+  static void keep(
+      CliContext context, CreatedInstallCommand created, @Nullable Path enrollmentFile) {
     if (enrollmentFile != null) {
       write(enrollmentFile, created.getEnrollmentFile());
     }
     for (String warning : created.getWarningsList()) {
       context.err().println("warning: " + warning);
     }
-    if (!output.isTable()) {
-      output.print(created, context.out());
-      return;
-    }
+  }
+
+  /** For people. */
+  static void show(
+      CliContext context,
+      CreatedInstallCommand created,
+      String what,
+      @Nullable Path enrollmentFile) {
     PrintStream out = context.out();
     InstallCommand command = created.getCommand();
     out.println(
@@ -45,7 +60,12 @@ final class CreatedCommands {
             + Times.until(command.getExpiresMs(), context.clock().instant())
             + (command.getMaxUses() == 0 ? "" : ", for " + command.getMaxUses() + " uses")
             + ".");
-    if (!created.getCurlLine().isEmpty()) {
+    if (created.getCurlLine().equals(created.getWgetLine()) && !created.getCurlLine().isEmpty()) {
+      out.println(
+          "Paste the line into a root shell on the host. It holds a secret, shown only now.");
+      out.println();
+      out.println(created.getCurlLine());
+    } else if (!created.getCurlLine().isEmpty()) {
       out.println(
           "Paste one line into a root shell on the host. It holds a secret, shown only now.");
       out.println();

@@ -9,10 +9,13 @@ import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
+import dev.towline.proto.v1.ReleaseHostRequest;
+import dev.towline.proto.v1.RevokeHostRequest;
 import java.io.PrintStream;
 import java.time.Instant;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -111,6 +114,43 @@ final class HostsCommand extends CommandGroup {
     } else {
       output.print(host, context.out());
     }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "revoke",
+      header = "Ends all trust in a host, proxy or relay and cuts its session.",
+      description =
+          "To come back, the host needs a new install command. Relays: towline relays revoke.",
+      mixinStandardHelpOptions = true)
+  int revoke(
+      @Parameters(paramLabel = "HOST", description = "name or id") String name,
+      @Option(
+              names = "--reason",
+              defaultValue = "",
+              description = "why, for the host and for its peers")
+          String reason) {
+    Host host;
+    try (var client = context.connect()) {
+      host =
+          client
+              .hosts()
+              .revokeHost(RevokeHostRequest.newBuilder().setHost(name).setReason(reason).build());
+    }
+    context.out().println("Host " + host.getName() + " (" + host.getId() + ") is revoked.");
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "release",
+      header = "Takes a host out of quarantine: it is no clone.",
+      mixinStandardHelpOptions = true)
+  int release(@Parameters(paramLabel = "HOST", description = "name or id") String name) {
+    Host host;
+    try (var client = context.connect()) {
+      host = client.hosts().releaseHost(ReleaseHostRequest.newBuilder().setHost(name).build());
+    }
+    context.out().println("Host " + host.getName() + " (" + host.getId() + ") is released.");
     return ExitCodes.OK;
   }
 

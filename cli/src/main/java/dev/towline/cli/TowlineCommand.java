@@ -63,6 +63,7 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new InstallCommandCommand(context))
         .addSubcommand(new ProxiesCommand(context))
         .addSubcommand(new RelaysCommand(context))
+        .addSubcommand(new TraceCommand(context))
         .addSubcommand(new EventsCommand(context))
         .addSubcommand(new CompletionCommand(context));
     line.setOut(new PrintWriter(context.out(), true, UTF_8));

@@ -8,6 +8,7 @@ import dev.towline.manager.install.InstallCommands;
 import dev.towline.manager.install.PackageDirectories;
 import dev.towline.manager.install.Packages;
 import dev.towline.manager.install.PublicSite;
+import dev.towline.manager.paths.PathTraces;
 import dev.towline.manager.rest.ConsoleServer;
 import dev.towline.manager.rest.PublicServer;
 import dev.towline.runtime.error.ErrorCode;
@@ -94,6 +95,12 @@ final class Faces implements AutoCloseable {
                     services.proxyClusters(),
                     services.relays(),
                     commands,
+                    services.sessions(),
+                    new PathTraces(
+                        services.hosts(),
+                        services.sessions(),
+                        services.relays().reports(),
+                        services.fleet().manager().identity().id()),
                     services.fleet().id()),
                 services.random()));
     PublicServer site =

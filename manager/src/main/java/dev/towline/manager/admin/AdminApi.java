@@ -71,6 +71,8 @@ public final class AdminApi implements AutoCloseable {
       dev.towline.manager.proxies.ProxyClusters proxyClusters,
       dev.towline.manager.relays.Relays relays,
       dev.towline.manager.install.InstallCommands installCommands,
+      dev.towline.manager.session.Sessions sessions,
+      dev.towline.manager.paths.PathTraces traces,
       String fleet) {}
 
   /** The way to the services; calls carry their token in {@code authorization}. */
@@ -100,11 +102,13 @@ public final class AdminApi implements AutoCloseable {
   private static List<BindableService> services(Features features) {
     return List.of(
         new AuthGrpcService(features.access()),
-        new HostGrpcService(features.hosts(), features.fleet()),
+        new HostGrpcService(
+            features.hosts(), features.sessions(), features.traces(), features.fleet()),
         new ActionGrpcService(features.actions()),
         new InstallCommandGrpcService(features.installCommands()),
         new ProxyClusterGrpcService(features.proxyClusters(), features.installCommands()),
-        new RelayGrpcService(features.relays(), features.installCommands()),
+        new RelayGrpcService(
+            features.relays(), features.installCommands(), features.hosts(), features.sessions()),
         new EventGrpcService(features.events()));
   }
 }

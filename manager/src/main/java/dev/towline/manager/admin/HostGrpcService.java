@@ -2,21 +2,61 @@ package dev.towline.manager.admin;
 
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.paths.PathTraces;
+import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostServiceGrpc;
+import dev.towline.proto.v1.HostTrace;
 import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
+import dev.towline.proto.v1.ReleaseHostRequest;
+import dev.towline.proto.v1.RevokeHostRequest;
+import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.NodeIdentity;
 import io.grpc.stub.StreamObserver;
 
 final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
+  private static final ErrorCode NOT_QUARANTINED = ErrorCode.user("HOST_NOT_QUARANTINED");
+
   private final Hosts hosts;
+  private final Sessions sessions;
+  private final PathTraces traces;
   private final String fleet;
 
-  HostGrpcService(Hosts hosts, String fleet) {
+  HostGrpcService(Hosts hosts, Sessions sessions, PathTraces traces, String fleet) {
     this.hosts = hosts;
+    this.sessions = sessions;
+    this.traces = traces;
     this.fleet = fleet;
+  }
+
+  @Override
+  public void getHostTrace(GetHostRequest request, StreamObserver<HostTrace> out) {
+    Node node = hosts.host(request.getHost());
+    Replies.reply(
+        out, HostTrace.newBuilder().setHost(host(node)).addAllHops(traces.trace(node)).build());
+  }
+
+  @Override
+  public void revokeHost(RevokeHostRequest request, StreamObserver<Host> out) {
+    Node node = hosts.hostOrNode(request.getHost());
+    String reason = request.getReason().isBlank() ? "by an operator" : request.getReason();
+    Replies.reply(out, host(sessions.revoke(node.id(), reason)));
+  }
+
+  @Override
+  public void releaseHost(ReleaseHostRequest request, StreamObserver<Host> out) {
+    Node node = hosts.hostOrNode(request.getHost());
+    if (node.quarantine().isEmpty()) {
+      throw new TowlineException(
+          NOT_QUARANTINED,
+          "host: " + node.name() + " is not in quarantine",
+          "none is needed; see towline hosts show " + node.name());
+    }
+    sessions.release(node.id());
+    Replies.reply(out, host(hosts.node(node.id()).orElseThrow()));
   }
 
   @Override

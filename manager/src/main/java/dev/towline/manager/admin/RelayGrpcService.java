@@ -1,27 +1,38 @@
 package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
-import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.relays.RelayRecord;
 import dev.towline.manager.relays.Relays;
+import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.CreateParentCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.GetRelayRequest;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListRelaysRequest;
 import dev.towline.proto.v1.ListRelaysResponse;
 import dev.towline.proto.v1.PairRelaysRequest;
+import dev.towline.proto.v1.PairedRelays;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import dev.towline.proto.v1.RelayInfo;
+import dev.towline.proto.v1.RevokeRelayRequest;
+import dev.towline.proto.v1.SetRelaySettingsRequest;
+import dev.towline.proto.v1.UnpairRelaysRequest;
+import dev.towline.proto.v1.UnpairRelaysResponse;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 
 final class RelayGrpcService extends RelayAdminServiceGrpc.RelayAdminServiceImplBase {
   private final Relays relays;
   private final InstallCommands commands;
+  private final Hosts hosts;
+  private final Sessions sessions;
 
-  RelayGrpcService(Relays relays, InstallCommands commands) {
+  RelayGrpcService(Relays relays, InstallCommands commands, Hosts hosts, Sessions sessions) {
     this.relays = relays;
     this.commands = commands;
+    this.hosts = hosts;
+    this.sessions = sessions;
   }
 
   @Override
@@ -36,10 +47,10 @@ final class RelayGrpcService extends RelayAdminServiceGrpc.RelayAdminServiceImpl
   }
 
   @Override
-  public void pairRelays(PairRelaysRequest request, StreamObserver<CreatedInstallCommand> out) {
+  public void pairRelays(PairRelaysRequest request, StreamObserver<PairedRelays> out) {
     Replies.reply(
         out,
-        commands.createForChild(
+        commands.pair(
             new Relays.NewPair(
                 request.getParent(),
                 request.getChild(),
@@ -47,33 +58,47 @@ final class RelayGrpcService extends RelayAdminServiceGrpc.RelayAdminServiceImpl
                 request.getDownstreamAddress(),
                 request.getSessionPort(),
                 request.getPublicPort(),
+                request.getUpdatesPort(),
                 Duration.ofMillis(request.getExpiresInMs()),
                 AccessInterceptor.principal().user())));
   }
 
   @Override
-  public void listRelays(ListRelaysRequest request, StreamObserver<ListRelaysResponse> out) {
-    Replies.reply(
-        out,
-        ListRelaysResponse.newBuilder()
-            .addAllRelays(relays.list().stream().map(RelayGrpcService::relay).toList())
-            .build());
+  public void unpairRelays(UnpairRelaysRequest request, StreamObserver<UnpairRelaysResponse> out) {
+    relays.unpair(request.getParent(), request.getChild());
+    Replies.reply(out, UnpairRelaysResponse.getDefaultInstance());
   }
 
-  private static RelayInfo relay(Relays.View view) {
-    RelayRecord relay = view.relay();
-    return RelayInfo.newBuilder()
-        .setId(relay.id())
-        .setName(relay.name())
-        .setState(view.node().map(Node::state).orElse(HostState.HOST_STATE_UNSPECIFIED))
-        .setVersion(view.node().map(node -> node.facts().getProgramVersion()).orElse(""))
-        .addAllParents(view.parents())
-        .addAllChildren(view.children())
-        .setDialAddress(relay.dialAddress())
-        .setDownstreamAddress(relay.downstreamAddress())
-        .setSessionPort(relay.sessionPort())
-        .setPublicPort(relay.publicPort())
-        .setLastSeenMs(view.node().map(Node::lastSeenMs).orElse(0L))
-        .build();
+  @Override
+  public void listRelays(ListRelaysRequest request, StreamObserver<ListRelaysResponse> out) {
+    Replies.reply(out, ListRelaysResponse.newBuilder().addAllRelays(relays.list()).build());
+  }
+
+  @Override
+  public void getRelay(GetRelayRequest request, StreamObserver<RelayInfo> out) {
+    Replies.reply(out, relays.show(request.getRelay()));
+  }
+
+  @Override
+  public void setRelaySettings(SetRelaySettingsRequest request, StreamObserver<RelayInfo> out) {
+    Replies.reply(out, relays.set(request.getRelay(), request.getSettingsMap()));
+  }
+
+  @Override
+  public void revokeRelay(RevokeRelayRequest request, StreamObserver<RelayInfo> out) {
+    RelayRecord relay = relays.relay(request.getRelay());
+    RelayInfo before = relays.show(relay.id());
+    if (hosts.node(relay.id()).isPresent()) {
+      sessions.revoke(
+          relay.id(), request.getReason().isBlank() ? "by an operator" : request.getReason());
+    }
+    relays.remove(relay.id());
+    Replies.reply(
+        out,
+        before.toBuilder()
+            .setState(HostState.HOST_STATE_REVOKED)
+            .clearConnections()
+            .clearLinks()
+            .build());
   }
 }

@@ -48,6 +48,7 @@ public final class Directives {
       case CANCEL_ACTION -> DirectiveKind.DIRECTIVE_KIND_CANCEL_ACTION;
       case SKIP -> DirectiveKind.DIRECTIVE_KIND_SKIP;
       case SET_RELAY_CHILDREN -> DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN;
+      case CONFIGURE_RELAY -> DirectiveKind.DIRECTIVE_KIND_CONFIGURE_RELAY;
       case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
     };
   }

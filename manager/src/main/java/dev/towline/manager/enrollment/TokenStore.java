@@ -16,6 +16,9 @@ public interface TokenStore {
 
   void revoke(String id, long revokedMs);
 
+  /** Those made for this node. */
+  void revokeOf(String nodeId, long revokedMs);
+
   /** Counts one use if the token still allows it at this time. */
   boolean use(String id, long nowMs);
 

@@ -13,11 +13,11 @@ import dev.towline.manager.store.Store;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.InstallCommand;
+import dev.towline.proto.v1.PairedRelays;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,6 +31,7 @@ import java.util.Optional;
  */
 public final class InstallCommands {
   private static final Duration USUAL_LIFETIME = Duration.ofHours(24);
+  private static final int LOOPBACK_PORT = 52312;
 
   private final Store store;
   private final EnrollmentTokens tokens;
@@ -121,7 +122,10 @@ public final class InstallCommands {
 
   /** For the host in the secure zone whose relay dials children. */
   public CreatedInstallCommand createForParent(String name, Duration lifetime, String by) {
-    CreatedToken created = relays.createParent(name, lifetime(lifetime.toMillis()), by);
+    return parentCommand(relays.createParent(name, lifetime(lifetime.toMillis()), by));
+  }
+
+  private CreatedInstallCommand parentCommand(CreatedToken created) {
     String host = addresses.hosts().getFirst();
     var settings = new LinkedHashMap<String, Object>();
     settings.put("manager-session", Route.hostPort(host, addresses.sessionPort()));
@@ -130,8 +134,8 @@ public final class InstallCommands {
     return command(created, addresses.direct(), settings, List.of());
   }
 
-  /** Pairs a child with its parent. The child reaches nothing, so its package comes by hand. */
-  public CreatedInstallCommand createForChild(Relays.NewPair wanted) {
+  /** Pairs two relays and gives each side what it needs: a command, or nothing to do (R5). */
+  public PairedRelays pair(Relays.NewPair wanted) {
     Relays.Paired paired =
         relays.pair(
             new Relays.NewPair(
@@ -141,31 +145,58 @@ public final class InstallCommands {
                 wanted.downstreamAddress(),
                 wanted.sessionPort(),
                 wanted.publicPort(),
+                wanted.updatesPort(),
                 lifetime(wanted.lifetime().toMillis()),
                 wanted.by()));
-    RelayRecord child = paired.child();
+    var answer = PairedRelays.newBuilder().addAllWarnings(paired.warnings());
+    String parent = paired.parent().name();
+    if (paired.forParent().isPresent()) {
+      answer.setParent(parentCommand(paired.forParent().get()));
+      answer.addSteps("on the host of parent " + parent + ": run the parent's command");
+    } else if (paired.parent().child() && !paired.childRegistered()) {
+      answer.addSteps("parent " + parent + " is a child itself: its own command makes it both");
+    }
+    String child = paired.child().name();
+    if (paired.forChild().isPresent()) {
+      answer.setChild(childCommand(paired.child(), paired.forChild().get()));
+      answer.addSteps(
+          "on the host of child %s, which reaches nothing by itself: copy %s there by hand (any way will do, it is checked), then run the child's command in the directory where it lies"
+              .formatted(
+                  child,
+                  childPackage()
+                      .map(Packages.Program::fileName)
+                      .orElse("the package of towline-relay")));
+    } else {
+      answer.addSteps(
+          "child " + child + " is registered: it was told, nothing is to be done there");
+    }
+    return answer.build();
+  }
+
+  private Optional<Packages.Program> childPackage() {
+    return packages.newest(Role.RELAY);
+  }
+
+  /** The child reaches nothing, so its line carries the script, and its package comes by hand. */
+  private CreatedInstallCommand childCommand(RelayRecord child, CreatedToken created) {
     var settings = new LinkedHashMap<String, Object>();
     settings.put("child", true);
-    settings.put("listen", "0.0.0.0:" + portOf(child.dialAddress()));
-    settings.put("loopback-port", 52312);
+    settings.put("listen", "0.0.0.0:" + Relays.portOf(child.dialAddress()));
+    settings.put("loopback-port", LOOPBACK_PORT);
     settings.put("downstream", child.downstreamAddress());
     settings.put("session-port", child.sessionPort());
     settings.put("public-port", child.publicPort());
-    EnrollmentToken token = paired.token().token();
-    String secret = encoded(paired.token());
-    String file =
-        enrollment(token, List.of(Route.hostPort("127.0.0.1", 52312)), settings).with(secret);
-    String line = InstallScript.offlineLine("relay", file);
-    var warnings = new ArrayList<>(paired.warnings());
-    warnings.add(
-        "a child reaches nothing by itself: install the package of towline-relay on its host by"
-            + " hand first");
+    settings.put("updates-port", child.updatesPort());
+    EnrollmentToken token = created.token();
+    String secret = encoded(created);
+    EnrollmentFile file =
+        enrollment(token, List.of(Route.hostPort("127.0.0.1", LOOPBACK_PORT)), settings);
+    String line = InstallScript.offlineLine(file, childPackage(), secret);
     return CreatedInstallCommand.newBuilder()
         .setCommand(message(token))
         .setCurlLine(line)
         .setWgetLine(line)
-        .setEnrollmentFile(file)
-        .addAllWarnings(warnings)
+        .setEnrollmentFile(file.with(secret))
         .build();
   }
 
@@ -258,10 +289,6 @@ public final class InstallCommands {
 
   private static String encoded(CreatedToken created) {
     return Base64.getUrlEncoder().withoutPadding().encodeToString(created.secret());
-  }
-
-  private static int portOf(String address) {
-    return Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
   }
 
   private static boolean isUsable(EnrollmentToken token, long now) {

@@ -1,11 +1,15 @@
 package dev.towline.manager.install;
 
 import dev.towline.runtime.identity.Fingerprints;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.HexFormat;
+import java.util.Optional;
+import java.util.zip.GZIPOutputStream;
 
 /**
  * The shell script behind an install command, and the lines that fetch, check and run it. The same
@@ -17,13 +21,29 @@ final class InstallScript {
   private InstallScript() {}
 
   static String of(EnrollmentFile enrollment, Route route, Packages.Program program) {
+    return filled(
+        enrollment,
+        program.program(),
+        program.version(),
+        String.join(" ", route.sources()),
+        program.fileName(),
+        program.sha256());
+  }
+
+  private static String filled(
+      EnrollmentFile enrollment,
+      String program,
+      String version,
+      String sources,
+      String fileName,
+      String sha256) {
     return TEMPLATE
-        .replace("@PROGRAM@", program.program())
-        .replace("@VERSION@", program.version())
+        .replace("@PROGRAM@", program)
+        .replace("@VERSION@", version)
         .replace("@TOKEN_ID@", enrollment.tokenId())
-        .replace("@SOURCES@", quoted(String.join(" ", route.sources())))
-        .replace("@PACKAGE@", program.fileName())
-        .replace("@PACKAGE_SHA256@", program.sha256())
+        .replace("@SOURCES@", quoted(sources))
+        .replace("@PACKAGE@", fileName)
+        .replace("@PACKAGE_SHA256@", sha256)
         .replace("@ENROLLMENT_HEAD@", quoted(enrollment.head()))
         .replace("@ENROLLMENT_TAIL@", quoted(enrollment.tail()));
   }
@@ -55,25 +75,39 @@ final class InstallScript {
   }
 
   /**
-   * For a program whose package was installed by hand, on a host that reaches nothing. Others may
-   * pass through the directories above the program's own, which is its unit's user's.
+   * For a host that reaches nothing: the line brings the script along, and the package lies in the
+   * directory where it is run, or is installed already. What lies there is checked as well.
+   *
+   * @param program none when this manager has no package: then it has to be installed already
    */
-  static String offlineLine(String program, String enrollmentFile) {
-    String name = "towline-" + program;
-    String directory = "/var/lib/towline/" + program;
-    return "(mkdir -p "
-        + directory
-        + " && chmod 0700 "
-        + directory
-        + " && umask 077 && printf '%s\\n' "
-        + quoted(enrollmentFile)
-        + " >"
-        + directory
-        + "/enrollment.json && systemctl enable --quiet "
-        + name
-        + " && systemctl restart "
-        + name
-        + ")";
+  static String offlineLine(
+      EnrollmentFile enrollment, Optional<Packages.Program> program, String secret) {
+    String script =
+        program
+            .map(known ->
+                filled(
+                    enrollment,
+                    known.program(),
+                    known.version(),
+                    "",
+                    known.fileName(),
+                    known.sha256()))
+            .orElseGet(() -> filled(enrollment, enrollment.role().label(), "", "", "", ""));
+    return "(f=$(mktemp) && trap 'rm -f \"$f\"' EXIT && echo "
+        + packed(script)
+        + " | base64 -d | gzip -d >\"$f\" && printf '%s\\n' "
+        + quoted(secret)
+        + " | sh \"$f\")";
+  }
+
+  private static String packed(String script) {
+    var bytes = new ByteArrayOutputStream();
+    try (var gzip = new GZIPOutputStream(bytes)) {
+      gzip.write(script.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return Base64.getEncoder().encodeToString(bytes.toByteArray());
   }
 
   /** One shell word. */

@@ -74,6 +74,11 @@ public final class Hosts {
     });
   }
 
+  /** A host by id or name, or a proxy or relay by id. */
+  public Node hostOrNode(String idOrName) {
+    return node(idOrName).orElseGet(() -> host(idOrName));
+  }
+
   /** Any node by id. */
   public Optional<Node> node(String id) {
     return store.read(tx -> tx.nodes().find(id)).map(this::withPath);

@@ -16,4 +16,24 @@ public record RelayRecord(
     String downstreamAddress,
     int sessionPort,
     int publicPort,
-    long createdMs) {}
+    int updatesPort,
+    long createdMs) {
+
+  /** Whether it is, or shall be, dialled by parents. */
+  public boolean child() {
+    return !dialAddress.isEmpty();
+  }
+
+  RelayRecord asParent() {
+    return new RelayRecord(
+        id,
+        name,
+        true,
+        dialAddress,
+        downstreamAddress,
+        sessionPort,
+        publicPort,
+        updatesPort,
+        createdMs);
+  }
+}

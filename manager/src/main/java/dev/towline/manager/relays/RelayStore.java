@@ -1,6 +1,7 @@
 package dev.towline.manager.relays;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** Relays and who dials whom. Part of a transaction. */
@@ -19,6 +20,19 @@ public interface RelayStore {
    * @param pairingKey proves a child that holds no certificate yet
    */
   void pair(String parentId, String childId, byte[] pairingKey);
+
+  void unpair(String parentId, String childId);
+
+  /** Removes a relay with its pairs and settings. */
+  void delete(String id);
+
+  /** What the manager set for a relay, by key. */
+  Map<String, String> settings(String id);
+
+  /**
+   * @param value empty to give the key back to the relay
+   */
+  void set(String id, String key, String value);
 
   /** Every pair. */
   List<Pair> pairs();

@@ -8,30 +8,41 @@ import dev.towline.manager.enrollment.CreatedToken;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.enrollment.NewToken;
 import dev.towline.manager.ids.Ids;
-import dev.towline.manager.nodes.Node;
 import dev.towline.manager.relays.RelayStore.Pair;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.Tx;
+import dev.towline.proto.v1.ConfigureRelay;
 import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RelayChild;
+import dev.towline.proto.v1.RelayChildRole;
+import dev.towline.proto.v1.RelayInfo;
 import dev.towline.proto.v1.SetRelayChildren;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
+import dev.towline.runtime.relay.RelayTuning;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * Relay pairs: parents are told by directive which children to dial (R2). Safe for use by several
- * threads.
+ * Relay pairs: relays are told by directive what they are, parents which children to dial (R2, R5).
+ * Safe for use by several threads.
  */
 public final class Relays {
   public static final ErrorCode RELAY_NOT_FOUND = ErrorCode.user("RELAY_NOT_FOUND");
@@ -41,16 +52,23 @@ public final class Relays {
   public static final String PAIRING_KEY = "towline pairing key v1";
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
-  private static final Duration CHILD_LIST_LIFETIME = Duration.ofHours(24);
+  private static final Duration LIFETIME = Duration.ofHours(24);
+  private static final Set<DirectiveKind> KINDS =
+      Set.of(
+          DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN,
+          DirectiveKind.DIRECTIVE_KIND_CONFIGURE_RELAY);
   private static final int DIAL_PORT = 52311;
   private static final int SESSION_PORT = 7443;
   private static final int PUBLIC_PORT = 8443;
+  private static final int UPDATES_PORT = 8080;
 
   private final Store store;
   private final EnrollmentTokens tokens;
   private final Directives directives;
   private final InstantSource clock;
   private final SecureRandom random;
+  private final RelayReports reports = new RelayReports();
+  private final RelayViews views = new RelayViews(reports);
 
   public Relays(
       Store store,
@@ -69,105 +87,227 @@ public final class Relays {
   public CreatedToken createParent(String name, Duration lifetime, String by) {
     RelayRecord relay =
         store.commit(tx -> {
-          RelayRecord found = tx.relays().named(checkedName(name)).orElseGet(() -> newRelay(name));
           RelayRecord parent =
-              new RelayRecord(
-                  found.id(),
-                  name,
-                  true,
-                  found.dialAddress(),
-                  found.downstreamAddress(),
-                  found.sessionPort(),
-                  found.publicPort(),
-                  found.createdMs());
+              tx.relays().named(checkedName(name)).orElseGet(() -> newRelay(name)).asParent();
           tx.relays().save(parent);
           return parent;
         });
+    return tokenFor(relay, lifetime, by);
+  }
+
+  private CreatedToken tokenFor(RelayRecord relay, Duration lifetime, String by) {
     return tokens.create(
         NewToken.infrastructure(Role.RELAY, relay.name(), relay.id(), "", lifetime, by));
   }
 
-  /** Makes a relay the child of a parent, and gives the token for a child never registered. */
+  /**
+   * Makes two relays parent and child, whatever either of them is so far: a side that was never
+   * registered gets a token, a registered one is told by directive (R5).
+   */
   public Paired pair(NewPair wanted) {
-    if (wanted.dialAddress().isBlank()) {
-      throw invalid("dial address: empty (expected: host or host:port that the parent dials)");
-    }
-    RelayRecord child =
-        store.commit(tx -> {
-          RelayRecord parent = relay(tx, wanted.parent());
-          if (!parent.parent()) {
-            throw new TowlineException(
-                RELAY_INVALID,
-                "relay " + parent.name() + " is not a parent",
-                "make it one first: towline relays parent-command " + parent.name());
-          }
-          RelayRecord found =
-              tx.relays()
-                  .named(checkedName(wanted.child()))
-                  .orElseGet(() -> newRelay(wanted.child()));
-          if (found.id().equals(parent.id())) {
-            throw invalid("child: " + wanted.child() + " (expected: another relay)");
-          }
-          RelayRecord saved =
-              new RelayRecord(
-                  found.id(),
-                  found.name(),
-                  found.parent(),
-                  withPort(wanted.dialAddress().strip()),
-                  wanted.downstreamAddress().strip(),
-                  port(wanted.sessionPort(), SESSION_PORT),
-                  port(wanted.publicPort(), PUBLIC_PORT),
-                  found.createdMs());
-          tx.relays().save(saved);
-          return saved;
-        });
-    CreatedToken token =
-        tokens.create(
-            NewToken.infrastructure(
-                Role.RELAY, child.name(), child.id(), "", wanted.lifetime(), wanted.by()));
-    byte[] key = Signatures.hmacSha256(token.secret(), PAIRING_KEY);
-    List<QueuedDirective> told =
-        store.commit(tx -> {
-          RelayRecord parent = relay(tx, wanted.parent());
-          tx.relays().pair(parent.id(), child.id(), key);
-          return tell(tx, parent.id());
-        });
-    directives.committed(told);
-    List<String> warnings =
-        child.downstreamAddress().isEmpty()
-            ? List.of(
-                "no downstream address was given: hosts below "
-                    + child.name()
-                    + " can't be given a working install command")
-            : List.of();
-    return new Paired(token, child, warnings);
-  }
-
-  /** Each relay with its node, if it enrolled, and its partners. In order of name. */
-  public List<View> list() {
-    return store.read(tx -> {
-      List<Pair> pairs = tx.relays().pairs();
-      List<RelayRecord> relays = tx.relays().list();
-      return relays.stream()
-          .map(relay ->
-              new View(
-                  relay,
-                  tx.nodes().find(relay.id()),
-                  pairs.stream()
-                      .filter(pair -> pair.childId().equals(relay.id()))
-                      .map(pair -> name(relays, pair.parentId()))
-                      .toList(),
-                  pairs.stream()
-                      .filter(pair -> pair.parentId().equals(relay.id()))
-                      .map(pair -> name(relays, pair.childId()))
-                      .toList()))
+    Sides sides = store.commit(tx -> sides(tx, wanted));
+    Optional<CreatedToken> forParent =
+        sides.parentRegistered() || sides.parent().child()
+            ? Optional.empty()
+            : Optional.of(tokenFor(sides.parent(), wanted.lifetime(), wanted.by()));
+    Optional<CreatedToken> forChild =
+        sides.childRegistered()
+            ? Optional.empty()
+            : Optional.of(tokenFor(sides.child(), wanted.lifetime(), wanted.by()));
+    byte[] key =
+        forChild
+            .map(token -> Signatures.hmacSha256(token.secret(), PAIRING_KEY))
+            .orElse(new byte[0]);
+    told(tx -> {
+      tx.relays().pair(sides.parent().id(), sides.child().id(), key);
+      return Stream.concat(
+              tell(tx, sides.parent().id()).stream(), tell(tx, sides.child().id()).stream())
           .toList();
     });
+    return new Paired(
+        sides.parent(),
+        forParent,
+        sides.child(),
+        forChild,
+        sides.childRegistered(),
+        warnings(sides.child()));
+  }
+
+  private record Sides(
+      RelayRecord parent, boolean parentRegistered, RelayRecord child, boolean childRegistered) {}
+
+  private Sides sides(Tx tx, NewPair wanted) {
+    if (wanted.child().isBlank()) {
+      throw invalid("child list of " + wanted.parent() + ": empty (expected: at least one child)");
+    }
+    RelayRecord parent =
+        tx.relays()
+            .named(wanted.parent())
+            .or(() -> tx.relays().find(wanted.parent()))
+            .orElseGet(() -> newRelay(checkedName(wanted.parent())))
+            .asParent();
+    RelayRecord found =
+        tx.relays()
+            .named(wanted.child())
+            .or(() -> tx.relays().find(wanted.child()))
+            .orElseGet(() -> newRelay(checkedName(wanted.child())));
+    if (found.name().equals(parent.name())) {
+      throw invalid("child: " + wanted.child() + " (expected: another relay than the parent)");
+    }
+    if (isAbove(tx, found.id(), parent.id())) {
+      throw invalid(
+          "child: %s is above %s already (expected: a chain without a circle)"
+              .formatted(found.name(), parent.name()));
+    }
+    String dial = dialAddress(wanted, found);
+    RelayRecord child =
+        new RelayRecord(
+            found.id(),
+            found.name(),
+            found.parent(),
+            dial,
+            wanted.downstreamAddress().isBlank()
+                ? found.downstreamAddress()
+                : wanted.downstreamAddress().strip(),
+            port(wanted.sessionPort(), found.sessionPort()),
+            port(wanted.publicPort(), found.publicPort()),
+            port(wanted.updatesPort(), found.updatesPort()),
+            found.createdMs());
+    tx.relays().save(parent);
+    tx.relays().save(child);
+    return new Sides(parent, isRegistered(tx, parent.id()), child, isRegistered(tx, child.id()));
+  }
+
+  /** As given, else as before, else where hosts below reach the child. */
+  private static String dialAddress(NewPair wanted, RelayRecord found) {
+    if (!wanted.dialAddress().isBlank()) {
+      return withPort(wanted.dialAddress());
+    }
+    if (!found.dialAddress().isEmpty()) {
+      return found.dialAddress();
+    }
+    if (wanted.downstreamAddress().isBlank()) {
+      throw invalid("dial address: empty (expected: host or host:port that the parent dials)");
+    }
+    return withPort(wanted.downstreamAddress());
+  }
+
+  private static boolean isRegistered(Tx tx, String relay) {
+    return tx.nodes().find(relay).isPresent();
+  }
+
+  /** Whether the first one is a parent, or a parent's parent and so on, of the second. */
+  private static boolean isAbove(Tx tx, String above, String below) {
+    List<Pair> pairs = tx.relays().pairs();
+    Deque<String> open = new ArrayDeque<>(List.of(below));
+    Set<String> seen = new HashSet<>();
+    while (!open.isEmpty()) {
+      String child = open.remove();
+      for (Pair pair : pairs) {
+        if (pair.childId().equals(child) && seen.add(pair.parentId())) {
+          open.add(pair.parentId());
+        }
+      }
+    }
+    return seen.contains(above);
+  }
+
+  private static List<String> warnings(RelayRecord child) {
+    return child.downstreamAddress().isEmpty()
+        ? List.of(
+            "no downstream address was given: hosts below "
+                + child.name()
+                + " can't be given a working install command; pair again with --downstream HOST")
+        : List.of();
+  }
+
+  /** Ends a pair. A child keeps what it is, so that another parent may dial it. */
+  public void unpair(String parentName, String childName) {
+    told(tx -> {
+      RelayRecord parent = relay(tx, parentName);
+      RelayRecord child = relay(tx, childName);
+      if (tx.relays().pairsOfParent(parent.id()).stream()
+          .noneMatch(pair -> pair.childId().equals(child.id()))) {
+        throw invalid("pair: %s is not the parent of %s".formatted(parent.name(), child.name()));
+      }
+      tx.relays().unpair(parent.id(), child.id());
+      return tell(tx, parent.id());
+    });
+  }
+
+  /**
+   * Changes settings of a relay; an empty value gives the key back to the relay.
+   *
+   * @throws TowlineException that names every key and value which is none; nothing changes then
+   */
+  public RelayInfo set(String name, Map<String, String> settings) {
+    List<String> problems = new ArrayList<>();
+    if (settings.isEmpty()) {
+      problems.add("settings: none (expected: key=value)");
+    }
+    new TreeMap<>(settings)
+        .forEach((key, value) -> {
+          Optional<RelayTuning> tuning = RelayTuning.of(key);
+          if (tuning.isEmpty()) {
+            problems.add("%s: unknown (expected: one of %s)".formatted(key, RelayTuning.keys()));
+          } else if (!value.isEmpty() && !tuning.get().accepts(value)) {
+            problems.add("%s: '%s' (expected: %s)".formatted(key, value, tuning.get().range()));
+          }
+        });
+    if (!problems.isEmpty()) {
+      throw invalid(String.join("; ", problems));
+    }
+    told(tx -> {
+      RelayRecord relay = relay(tx, name);
+      settings.forEach((key, value) -> tx.relays().set(relay.id(), key, value));
+      return tell(tx, relay.id());
+    });
+    return show(name);
+  }
+
+  /**
+   * Takes a relay off every list; its name is free again, its tokens are worth nothing.
+   *
+   * @return id of its node, which may not exist
+   */
+  public String remove(String name) {
+    String[] removed = new String[1];
+    told(tx -> {
+      RelayRecord relay = relay(tx, name);
+      removed[0] = relay.id();
+      List<Pair> pairs = tx.relays().pairs();
+      tx.tokens().revokeOf(relay.id(), clock.millis());
+      tx.relays().delete(relay.id());
+      return pairs.stream()
+          .filter(pair -> pair.childId().equals(relay.id()))
+          .flatMap(pair -> tell(tx, pair.parentId()).stream())
+          .toList();
+    });
+    reports.forget(removed[0]);
+    return removed[0];
+  }
+
+  private void told(Function<Tx, List<QueuedDirective>> work) {
+    directives.committed(store.commit(work::apply));
+  }
+
+  /** In order of name. */
+  public List<RelayInfo> list() {
+    return store.read(views::all);
+  }
+
+  public RelayInfo show(String nameOrId) {
+    return store.read(tx -> views.of(tx, relay(tx, nameOrId)));
   }
 
   /** A relay by name or id. */
   public RelayRecord relay(String nameOrId) {
     return store.read(tx -> relay(tx, nameOrId));
+  }
+
+  /** What relays say about themselves. */
+  public RelayReports reports() {
+    return reports;
   }
 
   /**
@@ -186,28 +326,65 @@ public final class Relays {
   }
 
   /**
-   * Tells a parent its whole list of children; earlier lists that it has not seen are withdrawn.
+   * Tells a relay what it is: its whole list of children when it is a parent, whether it is a
+   * child, and its settings. Earlier directives of these kinds that it has not seen are withdrawn.
    */
-  public List<QueuedDirective> tell(Tx tx, String parentId) {
-    Optional<RelayRecord> parent = tx.relays().find(parentId).filter(RelayRecord::parent);
-    if (parent.isEmpty() || tx.nodes().find(parentId).isEmpty()) {
+  public List<QueuedDirective> tell(Tx tx, String id) {
+    Optional<RelayRecord> found = tx.relays().find(id);
+    if (found.isEmpty() || !isRegistered(tx, id)) {
       return List.of();
     }
-    long accepted = tx.sessions().find(parentId).orElseThrow().lastAccepted();
-    for (QueuedDirective earlier : tx.directives().after(parentId, accepted, 1000)) {
-      if (earlier.kind() == DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN
-          && earlier.state() == DirectiveState.QUEUED) {
+    RelayRecord relay = found.get();
+    long accepted = tx.sessions().find(id).orElseThrow().lastAccepted();
+    for (QueuedDirective earlier : tx.directives().after(id, accepted, 1000)) {
+      if (KINDS.contains(earlier.kind()) && earlier.state() == DirectiveState.QUEUED) {
         tx.directives()
             .end(
                 earlier.id(),
                 DirectiveState.ENDED,
                 Outcome.OUTCOME_SKIPPED,
-                "a newer list took its place",
+                "a newer one took its place",
                 clock.millis());
       }
     }
+    List<QueuedDirective> queued = new ArrayList<>();
+    queued.add(
+        enqueue(
+            tx,
+            id,
+            DirectiveContent.newBuilder().setConfigureRelay(configuration(tx, relay)).build()));
+    if (relay.parent()) {
+      queued.add(
+          enqueue(
+              tx,
+              id,
+              DirectiveContent.newBuilder().setSetRelayChildren(children(tx, relay)).build()));
+    }
+    return queued;
+  }
+
+  private QueuedDirective enqueue(Tx tx, String id, DirectiveContent content) {
+    return directives.enqueue(tx, id, content, LIFETIME, "");
+  }
+
+  private static ConfigureRelay configuration(Tx tx, RelayRecord relay) {
+    ConfigureRelay.Builder configuration =
+        ConfigureRelay.newBuilder().putAllSettings(tx.relays().settings(relay.id()));
+    if (relay.child()) {
+      configuration.setChild(
+          RelayChildRole.newBuilder()
+              .setDialPort(portOf(relay.dialAddress()))
+              .setDownstreamAddress(relay.downstreamAddress())
+              .setSessionPort(relay.sessionPort())
+              .setPublicPort(relay.publicPort())
+              .setUpdatesPort(relay.updatesPort()));
+    }
+    return configuration.build();
+  }
+
+  private static SetRelayChildren children(Tx tx, RelayRecord parent) {
     SetRelayChildren.Builder children = SetRelayChildren.newBuilder();
-    for (Pair pair : tx.relays().pairsOfParent(parentId)) {
+    for (Pair pair : tx.relays().pairsOfParent(parent.id())) {
       RelayRecord child = tx.relays().find(pair.childId()).orElseThrow();
       children.addChildren(
           RelayChild.newBuilder()
@@ -216,18 +393,20 @@ public final class Relays {
               .setDialAddress(child.dialAddress())
               .setPairingKey(ByteString.copyFrom(pair.pairingKey())));
     }
-    return List.of(
-        directives.enqueue(
-            tx,
-            parentId,
-            DirectiveContent.newBuilder().setSetRelayChildren(children).build(),
-            CHILD_LIST_LIFETIME,
-            ""));
+    return children.setNoParent(children.getChildrenCount() == 0).build();
   }
 
   private RelayRecord newRelay(String name) {
     return new RelayRecord(
-        Ids.newShort(random), name, false, "", "", SESSION_PORT, PUBLIC_PORT, clock.millis());
+        Ids.newShort(random),
+        name,
+        false,
+        "",
+        "",
+        SESSION_PORT,
+        PUBLIC_PORT,
+        UPDATES_PORT,
+        clock.millis());
   }
 
   private static RelayRecord relay(Tx tx, String nameOrId) {
@@ -241,12 +420,9 @@ public final class Relays {
                 "see towline relays list"));
   }
 
-  private static String name(List<RelayRecord> relays, String id) {
-    return relays.stream()
-        .filter(relay -> relay.id().equals(id))
-        .findFirst()
-        .map(RelayRecord::name)
-        .orElse(id);
+  /** Port of a dial address. */
+  public static int portOf(String address) {
+    return Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
   }
 
   private static String checkedName(String name) {
@@ -256,7 +432,8 @@ public final class Relays {
     return name;
   }
 
-  private static String withPort(String address) {
+  private static String withPort(String given) {
+    String address = given.strip();
     boolean hasPort =
         address.startsWith("[")
             ? address.contains("]:")
@@ -265,7 +442,7 @@ public final class Relays {
   }
 
   private static int port(int port, int usual) {
-    if (port < 0 || port > 65535) {
+    if (port < 0 || port > 65_535) {
       throw invalid("port: " + port + " (expected: 1 to 65535)");
     }
     return port == 0 ? usual : port;
@@ -277,8 +454,10 @@ public final class Relays {
 
   /**
    * @param dialAddress host:port that the parent dials; port 52311 when absent
-   * @param sessionPort of the child's downstream listener; 0 for 7443
-   * @param publicPort of the child's downstream listener; 0 for 8443
+   * @param downstreamAddress host that hosts below the child use
+   * @param sessionPort of the child's downstream listener; 0 for what it was, at first 7443
+   * @param publicPort the same for installing, at first 8443
+   * @param updatesPort the same for updates, at first 8080
    */
   public record NewPair(
       String parent,
@@ -287,15 +466,19 @@ public final class Relays {
       String downstreamAddress,
       int sessionPort,
       int publicPort,
+      int updatesPort,
       Duration lifetime,
       String by) {}
 
-  /** */
-  public record Paired(CreatedToken token, RelayRecord child, List<String> warnings) {}
-
   /**
-   * @param node of the running program; empty before it enrolled
+   * @param forParent empty when the parent is registered, or is a child that has a command already
+   * @param forChild empty when the child is registered
    */
-  public record View(
-      RelayRecord relay, Optional<Node> node, List<String> parents, List<String> children) {}
+  public record Paired(
+      RelayRecord parent,
+      Optional<CreatedToken> forParent,
+      RelayRecord child,
+      Optional<CreatedToken> forChild,
+      boolean childRegistered,
+      List<String> warnings) {}
 }

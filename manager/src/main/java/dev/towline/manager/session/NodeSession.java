@@ -13,6 +13,7 @@ import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.HeartbeatAck;
 import dev.towline.proto.v1.Hello;
 import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.Probe;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.RetryAfter;
@@ -23,8 +24,12 @@ import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.Role;
+import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -71,6 +76,9 @@ public final class NodeSession {
   private @Nullable ResultIntake results;
   private boolean confirmed;
   private int owed;
+  private long lastProbe;
+  private long arrived;
+  private final Map<Long, Probed> probes = new HashMap<>();
   private long lastHeardMs;
   private @Nullable NodeSession overlapping;
   private volatile long generation;
@@ -103,7 +111,11 @@ public final class NodeSession {
 
   /** A frame arrived; its sender is the authenticated peer. */
   public void receive(AgentFrame frame) {
-    run(() -> handle(frame));
+    long nanos = System.nanoTime();
+    run(() -> {
+      arrived = nanos;
+      handle(frame);
+    });
   }
 
   /** The transport is gone. */
@@ -127,6 +139,35 @@ public final class NodeSession {
   public void terminate(String code, String message, String remedy, Presence presence) {
     run(() -> close(code, message, remedy, presence));
   }
+
+  /** Nobody doubts any more that the node is what it says: it comes again as a normal one. */
+  void released() {
+    run(() -> {
+      if (phase == Phase.QUARANTINED) {
+        retry(0, "an operator released it from quarantine");
+      }
+    });
+  }
+
+  /**
+   * Asks the peer to answer at once, and gives the round trip. Completes exceptionally when the
+   * session ends before.
+   */
+  CompletableFuture<Duration> probe() {
+    CompletableFuture<Duration> answered = new CompletableFuture<>();
+    run(() -> {
+      if (phase != Phase.LIVE) {
+        answered.completeExceptionally(new IllegalStateException("the session has ended"));
+        return;
+      }
+      long number = ++lastProbe;
+      probes.put(number, new Probed(System.nanoTime(), answered));
+      link.send(ManagerFrame.newBuilder().setProbe(Probe.newBuilder().setNumber(number)).build());
+    });
+    return answered;
+  }
+
+  private record Probed(long sentNanos, CompletableFuture<Duration> answered) {}
 
   /** Pushes the current revocation list. */
   void sendRevocations() {
@@ -350,6 +391,7 @@ public final class NodeSession {
       return;
     }
     phase = Phase.QUARANTINED;
+    services.registry().quarantine(this);
     log.warn("session of {} is in quarantine: {}", peer.identity(), quarantined.reason());
     link.send(
         ManagerFrame.newBuilder()
@@ -411,6 +453,17 @@ public final class NodeSession {
       case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
       case GOODBYE -> goodbye(frame.getGoodbye());
       case TUNNEL -> tunnel(frame.getTunnel());
+      case RELAY -> {
+        if (peer.identity().role() == Role.RELAY) {
+          services.relays().reports().take(node(), frame.getRelay(), lastHeardMs);
+        }
+      }
+      case PROBE_ANSWER -> {
+        Probed probed = probes.remove(frame.getProbeAnswer().getNumber());
+        if (probed != null) {
+          var _ = probed.answered().complete(Duration.ofNanos(arrived - probed.sentNanos()));
+        }
+      }
       case LOG_BATCH -> log.debug("log batch of {} is not taken yet", node());
       case HELLO -> close("HELLO_TWICE", "a second Hello in one session", "", Presence.OFFLINE);
       case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
@@ -521,10 +574,20 @@ public final class NodeSession {
     phase = Phase.ENDED;
     link.close();
     services.registry().unregister(this);
+    probes
+        .values()
+        .forEach(probed ->
+            probed
+                .answered()
+                .completeExceptionally(new IllegalStateException("the session ended")));
+    probes.clear();
     if (overlapping != null) {
       NodeSession newcomer = overlapping;
       overlapping = null;
       newcomer.run(() -> newcomer.retry(0, "the earlier session has ended"));
+    }
+    if (wasLive && peer.identity().role() == Role.RELAY && !services.registry().isLive(node())) {
+      services.relays().reports().forget(node());
     }
     if (wasLive) {
       writes.add(tx -> finish(tx, presence), () -> {});

@@ -25,6 +25,7 @@ public final class SessionRegistry implements LiveNodes, Delivery {
   private final Map<String, NodeSession> live = new ConcurrentHashMap<>();
   private final Map<String, String> names = new ConcurrentHashMap<>();
   private final Map<String, SessionStore.Seen> seen = new ConcurrentHashMap<>();
+  private final Map<String, NodeSession> quarantined = new ConcurrentHashMap<>();
   private final Tunnels tunnels = new Tunnels();
 
   /**
@@ -50,6 +51,23 @@ public final class SessionRegistry implements LiveNodes, Delivery {
 
   void unregister(NodeSession session) {
     live.remove(session.node(), session);
+    quarantined.remove(session.node(), session);
+  }
+
+  void quarantine(NodeSession session) {
+    quarantined.put(session.node(), session);
+  }
+
+  Optional<NodeSession> quarantined(String node) {
+    return Optional.ofNullable(quarantined.get(node));
+  }
+
+  /** Sessions on whose way this proxy or relay lies. */
+  List<NodeSession> through(String hop) {
+    return live.values().stream()
+        .filter(session ->
+            path(session.peer()).getHopsList().stream().anyMatch(h -> h.getId().equals(hop)))
+        .toList();
   }
 
   Optional<NodeSession> session(String node) {

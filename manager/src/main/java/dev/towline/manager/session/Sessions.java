@@ -7,6 +7,7 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -88,6 +89,14 @@ public final class Sessions implements AutoCloseable {
                 "run an install command on the host if it shall come back",
                 Presence.OFFLINE));
     services.registry().all().forEach(NodeSession::sendRevocations);
+    // They know the list now; their way leads through one that is not trusted any more.
+    for (NodeSession through : services.registry().through(id)) {
+      through.terminate(
+          "PATH_REVOKED",
+          node.name() + ", which lies on the way, was revoked: " + reason,
+          "connect again, by another way",
+          Presence.OFFLINE);
+    }
     return node;
   }
 
@@ -97,8 +106,21 @@ public final class Sessions implements AutoCloseable {
         .store()
         .commit(tx -> {
           tx.sessions().forgetGeneration(id);
+          tx.nodes().quarantine(id, "");
           return id;
         });
+    services.registry().quarantined(id).ifPresent(NodeSession::released);
+  }
+
+  /** How long the way to a node takes; completes exceptionally when it is not in session here. */
+  public CompletableFuture<Duration> probe(String id) {
+    return services
+        .registry()
+        .session(id)
+        .map(NodeSession::probe)
+        .orElseGet(() ->
+            CompletableFuture.failedFuture(
+                new IllegalStateException("not in session with this manager")));
   }
 
   @Override

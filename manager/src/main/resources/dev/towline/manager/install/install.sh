@@ -8,6 +8,7 @@ umask 022
 program=@PROGRAM@
 version=@VERSION@
 token=@TOKEN_ID@
+# None for a host that reaches nothing: then the package lies in this directory, brought by hand.
 sources=@SOURCES@
 package=@PACKAGE@
 package_sha256=@PACKAGE_SHA256@
@@ -84,13 +85,29 @@ check_command() {
   esac
 }
 
-unpack() {
-  if [ -x "$home/versions/$version/bin/$name" ]; then
-    say "version $version is already unpacked"
+# The package for a host that reaches nothing: from this directory. False when it is not needed.
+take_package() {
+  if [ -n "$package" ] && [ -e "$package" ]; then
+    cp "$package" "$work/$package"
+  elif [ -x "$binary" ]; then
+    say "already installed: $(readlink "$home/current")"
+    return 1
   else
-    say "fetching $package"
-    fetch "packages/$package" "$work/$package" ||
-      fail "$package can't be fetched: $(head -c 200 "$work/$package.error" | tr '\n' ' ')"
+    fail "this host reaches nothing, so copy ${package:-the package of $name} into $(pwd) first, then run the command again"
+  fi
+}
+
+unpack() {
+  if [ -n "$version" ] && [ -x "$home/versions/$version/bin/$name" ]; then
+    say "version $version is already unpacked"
+  elif [ -z "$sources" ] && ! take_package; then
+    return 0
+  else
+    if [ -n "$sources" ]; then
+      say "fetching $package"
+      fetch "packages/$package" "$work/$package" ||
+        fail "$package can't be fetched: $(head -c 200 "$work/$package.error" | tr '\n' ' ')"
+    fi
     printf '%s  %s\n' "$package_sha256" "$work/$package" | sha256sum -c - >/dev/null 2>&1 ||
       fail "$package is not the file that the install command was made for; create a new one"
     mkdir -p "$home/versions"
@@ -233,7 +250,9 @@ last_words() {
 
 wait_until_online() {
   tries=0
-  while [ "$tries" -lt 120 ]; do
+  patience=120
+  [ -n "$sources" ] || patience=10
+  while [ "$tries" -lt "$patience" ]; do
     # A look at the file first, because the question itself starts a program.
     if grep -q -e '"state" *: *"ONLINE"' -e '"session" *: *true' "$data/status.json" 2>/dev/null &&
       "$binary" status --data "$data" >/dev/null 2>&1; then
@@ -247,6 +266,10 @@ wait_until_online() {
     sleep 0.5
     tries=$((tries + 1))
   done
+  if [ -z "$sources" ]; then
+    say "runs, and goes online as soon as its parent relay dials it"
+    return 0
+  fi
   fail "installed, but not online after a minute, it goes on trying: $(last_words)"
 }
 
@@ -262,7 +285,7 @@ main() {
     case $secret in
       '' | *[!A-Za-z0-9_-]*) fail "no secret on standard input; paste the whole install command" ;;
     esac
-    is_enrolled || check_command
+    is_enrolled || [ -z "$sources" ] || check_command
     unpack
     configure
   fi

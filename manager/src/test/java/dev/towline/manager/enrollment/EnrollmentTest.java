@@ -191,23 +191,27 @@ final class EnrollmentTest {
     Relays.Paired paired =
         relays.pair(
             new Relays.NewPair(
-                "inner", "outer", "10.0.0.9", "dmz", 0, 0, Duration.ofHours(1), "test"));
+                "inner", "outer", "10.0.0.9", "dmz", 0, 0, 0, Duration.ofHours(1), "test"));
     RelayChild child = children(session).getFirst();
     assertThat(child.getDialAddress()).isEqualTo("10.0.0.9:52311");
     assertThat(child.getPairingKey().size()).isEqualTo(32);
     assertThat(child.getRelayId()).isEqualTo(paired.child().id());
 
-    IssuedIdentity childIdentity = fixture.enrolled(paired.token(), fixture.facts("host-b"));
+    IssuedIdentity childIdentity =
+        fixture.enrolled(paired.forChild().orElseThrow(), fixture.facts("host-b"));
     assertThat(childIdentity.identity().id()).isEqualTo(child.getRelayId());
     assertThat(children(session).getFirst().getPairingKey().isEmpty()).isTrue();
   }
 
   private static List<RelayChild> children(FakeNode.Session session) throws Exception {
-    var taken = session.takeDirective();
-    session.accept(taken.directive());
-    return DirectiveContent.parseFrom(taken.signed().getContent())
-        .getSetRelayChildren()
-        .getChildrenList();
+    while (true) {
+      var taken = session.takeDirective();
+      session.accept(taken.directive());
+      var content = DirectiveContent.parseFrom(taken.signed().getContent());
+      if (content.hasSetRelayChildren()) {
+        return content.getSetRelayChildren().getChildrenList();
+      }
+    }
   }
 
   private static void assertRefused(EnrollmentOutcome outcome, String code) {

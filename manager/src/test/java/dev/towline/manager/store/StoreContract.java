@@ -329,14 +329,14 @@ abstract class StoreContract {
   @Test
   @Requirement("R2")
   void relays_paired_areToldWithTheirKeysUntilCertified() {
-    write(tx -> tx.relays().save(new RelayRecord("p", "parent", true, "", "", 1, 2, 3)));
-    write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "a:1", "b", 1, 2, 3)));
+    write(tx -> tx.relays().save(new RelayRecord("p", "parent", true, "", "", 1, 2, 4, 3)));
+    write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "a:1", "b", 1, 2, 4, 3)));
     write(tx -> tx.relays().pair("p", "c", new byte[] {7}));
     assertThat(many(tx -> tx.relays().pairsOfParent("p")).getFirst().pairingKey())
         .containsExactly(7);
     write(tx -> tx.relays().forgetPairingKey("c"));
     assertThat(many(tx -> tx.relays().pairs()).getFirst().pairingKey()).isEmpty();
-    write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "x:9", "b", 1, 2, 3)));
+    write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "x:9", "b", 1, 2, 4, 3)));
     assertThat(one(tx -> tx.relays().named("child")).orElseThrow().dialAddress()).isEqualTo("x:9");
   }
 

@@ -5,7 +5,9 @@ import dev.towline.manager.relays.RelayStore;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jdbi.v3.core.Handle;
 
 /** {@link RelayStore} over the tables relays and relay_pairs. */
@@ -22,12 +24,14 @@ final class SqlRelayStore implements RelayStore {
         .createUpdate(
             """
             insert into relays (id, name, parent, dial_address, downstream_address, session_port,
-              public_port, created_ms)
-            values (:id, :name, :parent, :dial, :downstream, :sessionPort, :publicPort, :created)
+              public_port, updates_port, created_ms)
+            values (:id, :name, :parent, :dial, :downstream, :sessionPort, :publicPort,
+              :updatesPort, :created)
             on conflict (id) do update set name = excluded.name, parent = excluded.parent,
               dial_address = excluded.dial_address,
               downstream_address = excluded.downstream_address,
-              session_port = excluded.session_port, public_port = excluded.public_port
+              session_port = excluded.session_port, public_port = excluded.public_port,
+              updates_port = excluded.updates_port
             """)
         .bind("id", relay.id())
         .bind("name", relay.name())
@@ -36,6 +40,7 @@ final class SqlRelayStore implements RelayStore {
         .bind("downstream", relay.downstreamAddress())
         .bind("sessionPort", relay.sessionPort())
         .bind("publicPort", relay.publicPort())
+        .bind("updatesPort", relay.updatesPort())
         .bind("created", relay.createdMs())
         .execute();
   }
@@ -79,6 +84,57 @@ final class SqlRelayStore implements RelayStore {
   }
 
   @Override
+  public void unpair(String parentId, String childId) {
+    handle
+        .createUpdate("delete from relay_pairs where parent = :parent and child = :child")
+        .bind("parent", parentId)
+        .bind("child", childId)
+        .execute();
+  }
+
+  @Override
+  public void delete(String id) {
+    for (String statement :
+        List.of(
+            "delete from relay_pairs where parent = :id or child = :id",
+            "delete from relay_settings where relay = :id",
+            "delete from relays where id = :id")) {
+      handle.createUpdate(statement).bind("id", id).execute();
+    }
+  }
+
+  @Override
+  public Map<String, String> settings(String id) {
+    Map<String, String> settings = new TreeMap<>();
+    handle
+        .createQuery("select key, value from relay_settings where relay = :id")
+        .bind("id", id)
+        .map((row, _) -> Map.entry(row.getString("key"), row.getString("value")))
+        .forEach(entry -> settings.put(entry.getKey(), entry.getValue()));
+    return settings;
+  }
+
+  @Override
+  public void set(String id, String key, String value) {
+    if (value.isEmpty()) {
+      handle
+          .createUpdate("delete from relay_settings where relay = :id and key = :key")
+          .bind("id", id)
+          .bind("key", key)
+          .execute();
+      return;
+    }
+    handle
+        .createUpdate(
+            "insert into relay_settings (relay, key, value) values (:id, :key, :value)"
+                + " on conflict (relay, key) do update set value = excluded.value")
+        .bind("id", id)
+        .bind("key", key)
+        .bind("value", value)
+        .execute();
+  }
+
+  @Override
   public List<Pair> pairs() {
     return handle
         .createQuery("select * from relay_pairs order by parent, child")
@@ -117,6 +173,7 @@ final class SqlRelayStore implements RelayStore {
         row.getString("downstream_address"),
         row.getInt("session_port"),
         row.getInt("public_port"),
+        row.getInt("updates_port"),
         row.getLong("created_ms"));
   }
 }

@@ -85,6 +85,16 @@ final class SqlTokenStore implements TokenStore {
   }
 
   @Override
+  public void revokeOf(String nodeId, long revokedMs) {
+    handle
+        .createUpdate(
+            "update tokens set revoked_ms = :revoked where node_id = :node and revoked_ms = 0")
+        .bind("revoked", revokedMs)
+        .bind("node", nodeId)
+        .execute();
+  }
+
+  @Override
   public boolean use(String id, long nowMs) {
     return handle
             .createUpdate(

@@ -1,0 +1,5 @@
+/** How hosts reach this manager, hop by hop. */
+@NullMarked
+package dev.towline.manager.paths;
+
+import org.jspecify.annotations.NullMarked;
