@@ -1,19 +1,15 @@
 package dev.towline.relay;
 
-import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.Goodbye;
-import dev.towline.proto.v1.ModuleStatus;
-import dev.towline.proto.v1.RelayChild;
-import dev.towline.relay.child.ChildAuthority;
+import dev.towline.proto.v1.TunnelReport;
+import dev.towline.relay.child.ChildSettings;
+import dev.towline.relay.child.Origin;
 import dev.towline.relay.link.PairingKey;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.parent.ChildListHandler;
-import dev.towline.relay.parent.ChildListStore;
 import dev.towline.relay.parent.OpenTunnels;
-import dev.towline.relay.parent.RelayParent;
-import dev.towline.relay.parent.TargetConnector;
-import dev.towline.relay.status.LinkView;
+import dev.towline.relay.status.MetricsServer;
 import dev.towline.relay.status.StatusKeeper;
 import dev.towline.relay.tunnel.CreditBudget;
 import dev.towline.runtime.enroll.EnrollmentClient;
@@ -24,21 +20,17 @@ import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.facts.HostFactsReader;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.Role;
-import dev.towline.runtime.session.HeartbeatSource;
 import dev.towline.runtime.session.NodeSession;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -50,6 +42,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,10 +58,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Relay {
   private static final Logger LOG = LoggerFactory.getLogger(Relay.class);
-  private static final int RECHECK_SECONDS = 30;
-
-  /** What all tunnels together may hold beyond their first credit. */
-  private static final long CREDIT_BYTES = 96L << 20;
+  private static final int PAIRING_LOOK_MILLIS = 500;
 
   private final RelaySettings given;
   private final Clock clock;
@@ -95,34 +85,36 @@ final class Relay {
     ended.complete(null);
   }
 
-  /** Completes the settings with what the pairing said, from its file or from an earlier start. */
+  /** Completes the settings with what pairing and manager said, from files or an earlier start. */
   static RelaySettings withPairing(RelaySettings given) {
     Optional<EnrollmentFile> file = enrollment(given);
     if (file.isPresent()) {
       return given.paired(file.get().settings());
     }
+    Path data = Path.of(given.text("data"));
     try {
-      return NodeConfig.load(Path.of(given.text("data")).resolve("config.json"))
-          .map(config -> given.paired(config.settings()))
-          .orElse(given);
+      Optional<NodeConfig> config = NodeConfig.load(data.resolve("config.json"));
+      return config.isEmpty()
+          ? given
+          : LiveRelay.effective(given, config.get(), new RelayConfigStore(data).load());
     } catch (IOException e) {
       throw given.invalid("data", "a directory whose config.json can be read");
     }
   }
 
-  private static Optional<Path> enrollmentPath(RelaySettings settings) {
+  private static Path enrollmentPath(RelaySettings settings) {
     String path = settings.text("enrollment");
-    return path.isEmpty() ? Optional.empty() : Optional.of(Path.of(path));
+    return path.isEmpty()
+        ? Path.of(settings.text("data")).resolve("enrollment.json")
+        : Path.of(path);
   }
 
   private static Optional<EnrollmentFile> enrollment(RelaySettings settings) {
-    return enrollmentPath(settings).filter(Files::exists).map(EnrollmentFile::read);
+    return Optional.of(enrollmentPath(settings)).filter(Files::exists).map(EnrollmentFile::read);
   }
 
   End run() throws IOException, InterruptedException, ExecutionException {
-    RelaySettings settings = withPairing(given);
-    RelayPlan plan = RelayPlan.of(settings);
-    Path data = plan.data();
+    Path data = Path.of(given.text("data"));
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(threads("status-"));
     StatusKeeper status =
         new StatusKeeper(
@@ -133,203 +125,201 @@ final class Relay {
             ended::completeExceptionally);
     String last = "";
     try (RelayIo io = new RelayIo("relay");
+        ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
         FleetChannels channels = new FleetChannels(threads("session-network-"))) {
       Files.createDirectories(data);
       status.start();
-      CreditBudget budget = new CreditBudget(CREDIT_BYTES);
-      dev.towline.relay.child.RelayChild child =
-          plan.child()
-              .map(childSettings ->
-                  new dev.towline.relay.child.RelayChild(
-                      io, childSettings, budget, clock, random, status::changed))
-              .orElse(null);
-      try {
-        End end = join(settings, plan, io, channels, budget, child, status, timer);
-        last = end instanceof End.Refused(String line) ? line : "";
-        return end;
-      } finally {
-        if (child != null) {
-          child.close();
-        }
-      }
+      End end =
+          awaitPairing(data, status)
+              ? join(data, new Surroundings(io, blocking, channels, status, timer))
+              : new End.Stopped();
+      last = end instanceof End.Refused(String line) ? line : "";
+      return end;
     } finally {
       status.stopped(last);
       timer.shutdownNow();
     }
   }
 
-  private End join(
-      RelaySettings settings,
-      RelayPlan plan,
-      RelayIo io,
-      FleetChannels channels,
-      CreditBudget budget,
-      dev.towline.relay.child.@Nullable RelayChild child,
-      StatusKeeper status,
-      ScheduledExecutorService timer)
-      throws IOException, InterruptedException, ExecutionException {
-    Optional<EnrollmentFile> file = enrollment(settings);
-    boolean registered = new IdentityStore(plan.data().resolve("identity")).load().isPresent();
-    if (child != null && !registered && file.isPresent()) {
-      child.startUnregistered(
-          file.get().fleet(),
-          file.get().caFingerprint(),
-          new PairingKey(file.get().secret().pairingKey()));
-      status.shows("", () -> listening(child), child::links);
+  /**
+   * A child that was set up by hand may start before it was paired (R5): it waits for the file that
+   * the pairing gives, and goes on by itself.
+   *
+   * @return false when it was told to stop before
+   */
+  private boolean awaitPairing(Path data, StatusKeeper status)
+      throws IOException, InterruptedException {
+    Path file = enrollmentPath(given);
+    if (!given.flag("child")
+        || Files.exists(file)
+        || new IdentityStore(data.resolve("identity")).load().isPresent()) {
+      return true;
     }
-    RevocationRegistry revocations = RevocationRegistry.open(plan.data().resolve("revocations"));
-    HostFactsReader facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
-    Membership membership =
-        new Membership(
-            plan.data(),
-            Role.RELAY,
-            new EnrollmentClient(channels, clock, random),
-            clock,
-            random,
-            stop);
-    if (child != null) {
-      var _ = membership.through(List.of(plan.loopback()));
-    }
-    return switch (membership.establish(
-        enrollmentPath(settings), settings.text("name"), facts::read, revocations)) {
-      case Membership.Start.Refused(String line) -> new End.Refused(line);
-      case Membership.Start.Stopped() -> new End.Stopped();
-      case Membership.Start.Ready(FleetMember member, NodeConfig config) -> {
-        serve(plan, io, channels, budget, child, status, timer, member, config, facts, revocations);
-        yield new End.Stopped();
+    String wanted =
+        "a child, but not paired yet: put the enrollment file of 'towline relays pair' at " + file;
+    LOG.info("{}", wanted);
+    status.waits(wanted);
+    while (!stop.await(PAIRING_LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+      if (Files.exists(file)) {
+        return true;
       }
-    };
+    }
+    return false;
   }
 
-  private void serve(
-      RelayPlan plan,
+  private record Surroundings(
       RelayIo io,
+      ExecutorService blocking,
       FleetChannels channels,
-      CreditBudget budget,
-      dev.towline.relay.child.@Nullable RelayChild child,
       StatusKeeper status,
-      ScheduledExecutorService timer,
-      FleetMember member,
-      NodeConfig config,
-      HostFactsReader facts,
-      RevocationRegistry revocations)
+      ScheduledExecutorService timer) {}
+
+  private End join(Path data, Surroundings around)
       throws IOException, InterruptedException, ExecutionException {
-    String ownId = member.self().id();
-    if (child != null) {
-      child.startRegistered(
-          new ChildAuthority.Registered(member::presented, member.verifier()), ownId);
-    }
-    AtomicReference<@Nullable NodeSession> session = new AtomicReference<>();
-    OpenTunnels tunnels =
-        new OpenTunnels(
-            ownId,
-            report -> {
-              NodeSession present = session.get();
-              if (present != null) {
-                var _ = present.send(AgentFrame.newBuilder().setTunnel(report).build());
-              }
-            });
-    ChildListStore childList = new ChildListStore(plan.data().resolve("children"));
-    try (ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
-        RelayParent parent =
-            new RelayParent(
-                io,
-                plan.parent(),
-                ownId,
-                member::presented,
-                () -> member.anchors().roots(),
-                member.verifier(),
-                new TargetConnector(
-                    io,
-                    blocking,
-                    plan.parent().connectTimeout(),
-                    tunnels,
-                    plan.targets(config.servers())),
+    RelayPlan plan = RelayPlan.of(withPairing(given));
+    CreditBudget budget = new CreditBudget(plan.tunnelMemory());
+    AtomicReference<@Nullable OpenTunnels> passing = new AtomicReference<>();
+    Function<ChildSettings, dev.towline.relay.child.RelayChild> newChild =
+        settings ->
+            new dev.towline.relay.child.RelayChild(
+                around.io(),
+                settings,
                 budget,
                 clock,
                 random,
-                blocking,
-                status::changed)) {
-      status.shows(
-          member.self().uri(),
-          () -> child == null ? List.of() : listening(child),
-          () -> links(child, parent));
-      status.reacts(() -> io.loop().execute(tunnels::reportAll), () -> recheck(child, parent));
-      var _ =
-          timer.scheduleWithFixedDelay(
-              () -> recheck(child, parent), RECHECK_SECONDS, RECHECK_SECONDS, TimeUnit.SECONDS);
-      List<RelayChild> children = childList.load();
-      if (!children.isEmpty()) {
-        parent.children(children);
+                source -> {
+                  OpenTunnels tunnels = passing.get();
+                  return tunnels == null
+                      ? Optional.empty()
+                      : tunnels
+                          .from(source)
+                          .map(report ->
+                              new Origin(report.getSourceAddress(), report.getHopsList()));
+                },
+                around.blocking(),
+                around.status()::changed);
+    Optional<EnrollmentFile> file = enrollment(given);
+    boolean registered = new IdentityStore(data.resolve("identity")).load().isPresent();
+    dev.towline.relay.child.RelayChild child = null;
+    if (plan.child().isPresent() && !registered && file.isPresent()) {
+      child = newChild.apply(plan.child().get());
+    }
+    try {
+      if (child != null && file.isPresent()) {
+        dev.towline.relay.child.RelayChild unregistered = child;
+        unregistered.startUnregistered(
+            file.get().fleet(),
+            file.get().caFingerprint(),
+            new PairingKey(file.get().secret().pairingKey()));
+        around.status().shows("", () -> LiveRelay.listening(unregistered), unregistered::links);
       }
-      NodeSession started =
-          new NodeSession(
-              new NodeSession.Parts(
-                  member,
-                  config.servers(),
-                  Set.of(Role.MANAGER),
-                  () -> facts.read(config.name()),
-                  SessionJournal.open(plan.data().resolve("session.journal")),
-                  revocations,
-                  List.of(new ChildListHandler(parent, childList, clock, timer)),
-                  () -> heartbeat(child, parent),
-                  status,
-                  channels,
-                  clock,
-                  System::nanoTime,
-                  random,
-                  threads("session-")));
-      session.set(started);
-      started.start();
-      LOG.info("towline-relay ready: {}", member.self());
-      try {
-        ended.get();
-      } finally {
-        started.close(Goodbye.Reason.AGENT_STOP);
+      RevocationRegistry revocations = RevocationRegistry.open(data.resolve("revocations"));
+      HostFactsReader facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
+      Membership membership =
+          new Membership(
+              data,
+              Role.RELAY,
+              new EnrollmentClient(around.channels(), clock, random),
+              clock,
+              random,
+              stop);
+      if (child != null || plan.child().isPresent() && goesThroughItself(data)) {
+        var _ = membership.through(List.of(plan.loopback()));
+      }
+      return switch (membership.establish(
+          Optional.of(enrollmentPath(given)), given.text("name"), facts::read, revocations)) {
+        case Membership.Start.Refused(String line) -> new End.Refused(line);
+        case Membership.Start.Stopped() -> new End.Stopped();
+        case Membership.Start.Ready(FleetMember member, NodeConfig config) -> {
+          AtomicReference<@Nullable NodeSession> session = new AtomicReference<>();
+          OpenTunnels tunnels =
+              new OpenTunnels(member.self().id(), report -> send(session.get(), report));
+          passing.set(tunnels);
+          try (LiveRelay relay =
+              new LiveRelay(
+                  new LiveRelay.Parts(
+                      around.io(),
+                      budget,
+                      data,
+                      member,
+                      config,
+                      tunnels,
+                      newChild,
+                      clock,
+                      random,
+                      around.blocking(),
+                      around.timer(),
+                      around.status()::changed),
+                  given,
+                  child)) {
+            serve(relay, around, member, facts, revocations, session);
+          }
+          yield new End.Stopped();
+        }
+      };
+    } finally {
+      if (child != null) {
+        child.close();
       }
     }
   }
 
-  private static void recheck(
-      dev.towline.relay.child.@Nullable RelayChild child, RelayParent parent) {
-    if (child != null) {
-      child.recheck();
-    }
-    parent.recheck();
+  private static boolean goesThroughItself(Path data) throws IOException {
+    return NodeConfig.load(data.resolve("config.json"))
+        .map(config ->
+            config.servers().stream().allMatch(server -> server.host().equals("127.0.0.1")))
+        .orElse(true);
   }
 
-  private static List<String> listening(dev.towline.relay.child.RelayChild child) {
-    List<String> all = new ArrayList<>();
-    all.add("parents on port " + child.port());
-    for (InetSocketAddress address : child.listening()) {
-      all.add(address.getAddress().getHostAddress() + ":" + address.getPort());
+  private static void send(@Nullable NodeSession session, TunnelReport report) {
+    if (session != null) {
+      var _ = session.send(AgentFrame.newBuilder().setTunnel(report).build());
     }
-    return all;
   }
 
-  private static List<LinkView> links(
-      dev.towline.relay.child.@Nullable RelayChild child, RelayParent parent) {
-    List<LinkView> all = new ArrayList<>(parent.links());
-    if (child != null) {
-      all.addAll(child.links());
+  private void serve(
+      LiveRelay relay,
+      Surroundings around,
+      FleetMember member,
+      HostFactsReader facts,
+      RevocationRegistry revocations,
+      AtomicReference<@Nullable NodeSession> session)
+      throws IOException, InterruptedException, ExecutionException {
+    Path data = Path.of(given.text("data"));
+    StatusKeeper status = around.status();
+    status.shows(member.self().uri(), relay::listening, relay::links);
+    status.reacts(relay::online, relay::recheck);
+    NodeSession started =
+        new NodeSession(
+            new NodeSession.Parts(
+                member,
+                relay.servers(),
+                Set.of(Role.MANAGER),
+                () -> facts.read(relay.name()),
+                SessionJournal.open(data.resolve("session.journal")),
+                revocations,
+                List.of(
+                    new ChildListHandler(relay.parent(), relay.childList(), clock, around.timer()),
+                    new ConfigureHandler(relay, clock, around.timer())),
+                relay::heartbeat,
+                status,
+                around.channels(),
+                clock,
+                System::nanoTime,
+                random,
+                threads("session-")));
+    session.set(started);
+    relay.start();
+    relay.session(started);
+    started.start();
+    LOG.info("towline-relay ready: {}", member.self());
+    try (MetricsServer _ =
+        MetricsServer.start(
+            relay.settings().text("metrics"), relay::links, around.io(), around.blocking())) {
+      ended.get();
+    } finally {
+      started.close(Goodbye.Reason.AGENT_STOP);
     }
-    return all;
-  }
-
-  private static HeartbeatSource.Content heartbeat(
-      dev.towline.relay.child.@Nullable RelayChild child, RelayParent parent) {
-    List<LinkView> links = links(child, parent);
-    long up = links.stream().filter(link -> link.state() == LinkView.State.UP).count();
-    long open = links.stream().mapToLong(link -> link.totals().open()).sum();
-    return new HeartbeatSource.Content(
-        List.of(
-            ModuleStatus.newBuilder()
-                .setName("relay")
-                .setOnline(links.isEmpty() || up > 0)
-                .setDetail(up + " of " + links.size() + " persistent connections up")
-                .build()),
-        ByteString.EMPTY,
-        Map.of("relay.connections", up, "relay.tunnels", open));
   }
 
   private static ThreadFactory threads(String prefix) {

@@ -1,16 +1,18 @@
 package dev.towline.relay;
 
 import dev.towline.proto.v1.RelayTarget;
+import dev.towline.relay.RelaySettings.Origin;
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.link.Addresses;
+import dev.towline.relay.link.LinkPace;
 import dev.towline.relay.parent.ParentSettings;
+import dev.towline.runtime.relay.RelayTuning;
 import dev.towline.runtime.tls.ServerAddress;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -26,6 +28,7 @@ record RelayPlan(
     Path data,
     Optional<ChildSettings> child,
     ParentSettings parent,
+    long tunnelMemory,
     ServerAddress loopback,
     List<ServerAddress> managerSession,
     List<ServerAddress> managerPublic,
@@ -36,37 +39,68 @@ record RelayPlan(
 
   static RelayPlan of(RelaySettings settings) {
     int loopbackPort = settings.port("loopback-port");
-    ParentSettings defaults = ParentSettings.DEFAULTS;
     return new RelayPlan(
         Path.of(settings.text("data")),
         settings.flag("child") ? Optional.of(child(settings, loopbackPort)) : Optional.empty(),
         new ParentSettings(
-            settings.number("connections", 1, 16),
-            defaults.reserve(),
-            defaults.maxReserve(),
-            Duration.ofMillis(settings.number("ping-interval-ms", 1000, 300_000)),
-            defaults.backoff(),
-            defaults.backoffCap(),
-            defaults.connectTimeout()),
+            settings.tuned(RelayTuning.CONNECTIONS),
+            settings.tuned(RelayTuning.MAX_RESERVE),
+            new LinkPace(
+                settings.millis(RelayTuning.PING_INTERVAL),
+                settings.millis(RelayTuning.PING_TIMEOUT),
+                settings.tuned(RelayTuning.PING_MISSES)),
+            settings.millis(RelayTuning.BACKOFF),
+            settings.millis(RelayTuning.BACKOFF_CAP),
+            settings.millis(RelayTuning.CONNECT_TIMEOUT),
+            settings.tuned(RelayTuning.DRAIN) == 1),
+        (long) settings.tuned(RelayTuning.TUNNEL_MEMORY) << 20,
         new ServerAddress("127.0.0.1", loopbackPort),
-        addresses(settings, "manager-session", SESSION_PORT),
-        addresses(settings, "manager-public", PUBLIC_PORT),
-        addresses(settings, "updates", UPDATES_PORT));
+        managerAddresses(settings, "manager-session", SESSION_PORT),
+        managerAddresses(settings, "manager-public", PUBLIC_PORT),
+        managerAddresses(settings, "updates", UPDATES_PORT));
+  }
+
+  /** A relay that became a child no longer goes where its first pairing as a parent said. */
+  private static List<ServerAddress> managerAddresses(
+      RelaySettings settings, String key, int defaultPort) {
+    boolean fromPairing =
+        settings.all().get(key) instanceof Origin origin && origin.source().equals("pairing");
+    return settings.flag("child") && fromPairing
+        ? List.of()
+        : addresses(settings, key, defaultPort);
   }
 
   private static ChildSettings child(RelaySettings settings, int loopbackPort) {
     ServerAddress listen = address(settings, "listen", ChildSettings.DEFAULT_PORT);
     String downstream = downstreamAddress(settings);
-    return ChildSettings.of(
+    List<ChildSettings.Downstream> listeners = new ArrayList<>();
+    listeners.add(
+        new ChildSettings.Downstream(
+            RelayTarget.RELAY_TARGET_SESSION,
+            new InetSocketAddress(downstream, settings.port("session-port"))));
+    listeners.add(
+        new ChildSettings.Downstream(
+            RelayTarget.RELAY_TARGET_PUBLIC_HTTP,
+            new InetSocketAddress(downstream, settings.port("public-port"))));
+    int updates = settings.number("updates-port", 0, 65_535);
+    if (updates > 0) {
+      listeners.add(
+          new ChildSettings.Downstream(
+              RelayTarget.RELAY_TARGET_UPDATES, new InetSocketAddress(downstream, updates)));
+    }
+    return new ChildSettings(
         Addresses.resolve(listen),
         loopbackPort,
-        List.of(
-            new ChildSettings.Downstream(
-                RelayTarget.RELAY_TARGET_SESSION,
-                new InetSocketAddress(downstream, settings.port("session-port"))),
-            new ChildSettings.Downstream(
-                RelayTarget.RELAY_TARGET_PUBLIC_HTTP,
-                new InetSocketAddress(downstream, settings.port("public-port")))));
+        listeners,
+        ChildSettings.DEFAULT_KEEP_ALIVE,
+        new ChildSettings.Tuning(
+            settings.tuned(RelayTuning.RESERVE),
+            settings.millis(RelayTuning.STREAM_WAIT),
+            settings.tuned(RelayTuning.CONNECTION_LIMIT),
+            settings.tuned(RelayTuning.SOURCE_LIMIT),
+            settings.tuned(RelayTuning.USER_LIMIT),
+            settings.millis(RelayTuning.PING_TIMEOUT),
+            settings.tuned(RelayTuning.PING_MISSES)));
   }
 
   /**

@@ -3,9 +3,11 @@ package dev.towline.relay;
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.relay.RelayTuning;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,13 +21,15 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /**
  * The relay's settings: from the command line, else the environment ({@code TOWLINE_RELAY_DATA}),
- * else the file, else what its pairing said, else what is built in. The child list is not among
+ * else the file, else what its pairing said, else what is built in. Those of {@link RelayTuning}
+ * the manager may change, and its word counts more than all others. The child list is not among
  * them: the manager decides it.
  */
 final class RelaySettings {
   static final ErrorCode INVALID = ErrorCode.user("CONFIGURATION_INVALID");
 
   private static final String PREFIX = "TOWLINE_RELAY_";
+  private static final int METRICS_PORT = 9464;
 
   /** Key and built-in value, in the order in which they are shown. */
   private static final Map<String, String> DEFAULTS = defaults();
@@ -33,7 +37,12 @@ final class RelaySettings {
   private final Map<String, Origin> values;
 
   /** A value and where it came from. */
-  record Origin(String value, String source) {}
+  record Origin(String value, String source) {
+    /** The source without its place: default, file, manager and so on. */
+    String kind() {
+      return source.equals("command line") ? source : source.split(" ", 2)[0];
+    }
+  }
 
   private RelaySettings(Map<String, Origin> values) {
     this.values = values;
@@ -54,8 +63,11 @@ final class RelaySettings {
     all.put("manager-session", "");
     all.put("manager-public", "");
     all.put("updates", "");
-    all.put("connections", "4");
-    all.put("ping-interval-ms", "15000");
+    all.put("updates-port", "8080");
+    all.put("metrics", "127.0.0.1:" + METRICS_PORT);
+    for (RelayTuning tuning : RelayTuning.values()) {
+      all.put(tuning.key(), String.valueOf(tuning.builtIn()));
+    }
     return all;
   }
 
@@ -96,6 +108,17 @@ final class RelaySettings {
     return new RelaySettings(merged);
   }
 
+  /** The manager's word on settings that it may change; what is none is left out. */
+  RelaySettings managed(Map<String, String> said) {
+    Map<String, Origin> merged = new LinkedHashMap<>(values);
+    said.forEach((key, value) -> {
+      if (RelayTuning.of(key).isPresent()) {
+        merged.put(key, new Origin(value, "manager"));
+      }
+    });
+    return new RelaySettings(merged);
+  }
+
   Map<String, Origin> all() {
     return values;
   }
@@ -126,6 +149,17 @@ final class RelaySettings {
       // Said below.
     }
     throw invalid(key, least + " to " + most);
+  }
+
+  int tuned(RelayTuning tuning) {
+    if (!tuning.accepts(text(tuning.key()))) {
+      throw invalid(tuning.key(), tuning.range());
+    }
+    return Integer.parseInt(text(tuning.key()));
+  }
+
+  Duration millis(RelayTuning tuning) {
+    return Duration.ofMillis(tuned(tuning));
   }
 
   int port(String key) {

@@ -45,6 +45,15 @@ final class SettingsOptions {
   @Option(names = "--public-port", paramLabel = "PORT", description = "Child: for downloads.")
   private @Nullable String publicPort;
 
+  @Option(names = "--updates-port", paramLabel = "PORT", description = "Child: for updates.")
+  private @Nullable String updatesPort;
+
+  @Option(
+      names = "--metrics",
+      paramLabel = "ADDRESS:PORT",
+      description = "Where Prometheus may ask; 'off' for nowhere.")
+  private @Nullable String metrics;
+
   @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
   private @Nullable Path config;
 
@@ -58,6 +67,8 @@ final class SettingsOptions {
     put(flags, "downstream-listen", downstreamListen);
     put(flags, "session-port", sessionPort);
     put(flags, "public-port", publicPort);
+    put(flags, "updates-port", updatesPort);
+    put(flags, "metrics", metrics);
     return RelaySettings.resolve(flags, System.getenv(), Optional.ofNullable(config));
   }
 

@@ -85,7 +85,8 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
       switch (frame.getFrameCase()) {
         case PING -> link.pinged(frame.getPing().getNumber());
         case PONG -> link.ponged(frame.getPong().getNumber());
-        case DRAIN -> link.drained();
+        case DRAIN -> link.drained(frame.getDrain().getOver());
+        case SETTINGS -> link.pingInterval(pingInterval(frame.getSettings().getPingIntervalMs()));
         case HELLO, FRAME_NOT_SET -> {}
       }
     }
@@ -104,7 +105,7 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
               links,
               call,
               loop,
-              pingInterval(hello),
+              pingInterval(hello.getPingIntervalMs()),
               new ParentLink.Description(
                   peer.identity().id(),
                   hello.getInstance(),
@@ -117,8 +118,8 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
       admitted.start();
     }
 
-    private static Duration pingInterval(ParentHello hello) {
-      Duration wanted = Duration.ofMillis(Integer.toUnsignedLong(hello.getPingIntervalMs()));
+    private static Duration pingInterval(int millis) {
+      Duration wanted = Duration.ofMillis(Integer.toUnsignedLong(millis));
       return wanted.compareTo(SHORTEST_PING) < 0
           ? SHORTEST_PING
           : wanted.compareTo(LONGEST_PING) > 0 ? LONGEST_PING : wanted;

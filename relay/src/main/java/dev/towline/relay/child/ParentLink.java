@@ -34,6 +34,7 @@ final class ParentLink {
   private final LinkMonitor monitor;
   private final Description description;
   private final BooleanSupplier trusted;
+  private Duration pingInterval;
   private final LinkCounters counters = new LinkCounters();
 
   // The newest is taken first; the others stay cold.
@@ -60,13 +61,14 @@ final class ParentLink {
     this.hold = hold;
     this.description = description;
     this.trusted = trusted;
+    this.pingInterval = pingInterval;
     this.monitor =
         new LinkMonitor(
             loop,
-            pingInterval,
+            links.pace(pingInterval),
             number ->
                 send(ChildFrame.newBuilder().setPing(RelayPing.newBuilder().setNumber(number))),
-            () -> lost("no answer to two pings"));
+            () -> lost("no answer to pings"));
   }
 
   void start() {
@@ -159,9 +161,25 @@ final class ParentLink {
     monitor.pong(number);
   }
 
-  void drained() {
-    draining = true;
+  void drained(boolean over) {
+    draining = !over;
+    if (over) {
+      askForStreams();
+      links.streamOffered();
+    }
     links.changed();
+  }
+
+  /** The parent pings at another interval from now on. */
+  void pingInterval(Duration interval) {
+    pingInterval = interval;
+    monitor.pace(links.pace(interval));
+  }
+
+  /** The child's own settings changed. */
+  void tuned() {
+    monitor.pace(links.pace(pingInterval));
+    askForStreams();
   }
 
   private void send(ChildFrame.Builder frame) {

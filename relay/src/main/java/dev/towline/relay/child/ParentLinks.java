@@ -1,6 +1,7 @@
 package dev.towline.relay.child;
 
 import dev.towline.proto.v1.RelayTarget;
+import dev.towline.relay.link.LinkPace;
 import io.grpc.netty.shaded.io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -12,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,17 +30,15 @@ final class ParentLinks {
   private static final int MAX_WAITING = 1024;
 
   private final EventLoop loop;
-  private final int reserveTarget;
-  private final Duration patience;
+  private final Supplier<ChildSettings.Tuning> tuning;
   private final Runnable changed;
 
   private final List<ParentLink> links = new ArrayList<>();
   private final Deque<Claim> waiting = new ArrayDeque<>();
 
-  ParentLinks(EventLoop loop, int reserveTarget, Duration patience, Runnable changed) {
+  ParentLinks(EventLoop loop, Supplier<ChildSettings.Tuning> tuning, Runnable changed) {
     this.loop = loop;
-    this.reserveTarget = reserveTarget;
-    this.patience = patience;
+    this.tuning = tuning;
     this.changed = changed;
   }
 
@@ -85,7 +85,8 @@ final class ParentLinks {
       gaveUp.run();
     } else {
       waiting.add(claim);
-      claim.timer = loop.schedule(claim::expire, patience.toMillis(), TimeUnit.MILLISECONDS);
+      claim.timer =
+          loop.schedule(claim::expire, tuning.get().patience().toMillis(), TimeUnit.MILLISECONDS);
       links.forEach(ParentLink::askForStreams);
     }
     return claim;
@@ -119,7 +120,18 @@ final class ParentLinks {
   }
 
   int reserveTarget() {
-    return reserveTarget;
+    return tuning.get().reserve();
+  }
+
+  LinkPace pace(Duration interval) {
+    return tuning.get().pace(interval);
+  }
+
+  /** The settings changed. */
+  void tuned() {
+    for (ParentLink link : all()) {
+      link.tuned();
+    }
   }
 
   List<ParentLink> all() {

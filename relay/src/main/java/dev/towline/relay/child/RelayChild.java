@@ -9,14 +9,18 @@ import dev.towline.runtime.identity.Keys;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.security.KeyPair;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,35 +36,64 @@ import org.slf4j.LoggerFactory;
 public final class RelayChild implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RelayChild.class);
 
-  /** Before registration only the relay's own enrollment goes through. */
-  private static final int UNREGISTERED_CONNECTIONS = 2;
-
   private static final int BIND_ATTEMPTS = 40;
   private static final int BIND_PAUSE_MILLIS = 50;
 
   private final RelayIo io;
-  private final ChildSettings settings;
+  private volatile ChildSettings settings;
   private final InstantSource clock;
   private final SecureRandom random;
   private final CreditBudget budget;
   private final ParentLinks links;
+  private final ListenerGate.Parts gates;
 
   private @Nullable ChildServer server;
+  private @Nullable Registration registered;
   private final List<TunnelListener> listeners = new ArrayList<>();
 
+  private record Registration(ChildAuthority.Registered authority, String ownId) {}
+
+  /**
+   * @param tunnelled tells of a connection from this process itself where it really comes from
+   * @param blocking for what reads the kernel's tables
+   */
   public RelayChild(
       RelayIo io,
       ChildSettings settings,
       CreditBudget budget,
       InstantSource clock,
       SecureRandom random,
+      Function<InetSocketAddress, Optional<Origin>> tunnelled,
+      Executor blocking,
       Runnable changed) {
     this.io = io;
     this.settings = settings;
     this.budget = budget;
     this.clock = clock;
     this.random = random;
-    this.links = new ParentLinks(io.loop(), settings.reserve(), settings.patience(), changed);
+    this.links = new ParentLinks(io.loop(), this::tuning, changed);
+    this.gates =
+        new ListenerGate.Parts(
+            this::tuning, tunnelled, new SocketOwners(Path.of("/proc")), io.loop(), blocking);
+  }
+
+  private ChildSettings.Tuning tuning() {
+    return settings.tuning();
+  }
+
+  /**
+   * Takes new settings. What is only tuned is tuned while everything goes on; another place to
+   * listen means new listeners, and parents and hosts connect again.
+   */
+  public void settings(ChildSettings next) throws IOException {
+    boolean samePlace = settings.samePlace(next);
+    settings = next;
+    Registration known = registered;
+    if (samePlace) {
+      io.loop().execute(links::tuned);
+    } else if (known != null) {
+      startRegistered(known.authority(), known.ownId());
+    }
   }
 
   /** Listens with a key of its own, provable by the pairing key only; nothing passes but Enroll. */
@@ -75,19 +108,29 @@ public final class RelayChild implements AutoCloseable {
             new PinnedRoot(fleet, caFingerprint, clock)),
         "");
     listeners.add(
-        listen(RelayTarget.RELAY_TARGET_SESSION, loopback(), "", UNREGISTERED_CONNECTIONS));
+        listen(
+            RelayTarget.RELAY_TARGET_SESSION,
+            loopback(),
+            new ListenerGate(ListenerGate.Kind.OWN_PROCESS, "", gates)));
     LOG.info("not registered yet: waiting on port {} for the parent relay", port());
   }
 
   public void startRegistered(ChildAuthority.Registered authority, String ownId)
       throws IOException {
     close();
+    registered = new Registration(authority, ownId);
     start(authority, ownId);
     listeners.add(
-        listen(RelayTarget.RELAY_TARGET_SESSION, loopback(), ownId, settings.connectionLimit()));
+        listen(
+            RelayTarget.RELAY_TARGET_SESSION,
+            loopback(),
+            new ListenerGate(ListenerGate.Kind.LOOPBACK, ownId, gates)));
     for (ChildSettings.Downstream downstream : settings.downstream()) {
       listeners.add(
-          listen(downstream.target(), downstream.address(), ownId, settings.connectionLimit()));
+          listen(
+              downstream.target(),
+              downstream.address(),
+              new ListenerGate(ListenerGate.Kind.DOWNSTREAM, ownId, gates)));
     }
   }
 
@@ -98,9 +141,9 @@ public final class RelayChild implements AutoCloseable {
                 io, links, authority, ownId, settings.listen(), settings.keepAlive(), clock));
   }
 
-  private TunnelListener listen(
-      RelayTarget target, InetSocketAddress address, String ownId, int limit) throws IOException {
-    return bound(() -> new TunnelListener(io, links, budget, target, address, ownId, limit));
+  private TunnelListener listen(RelayTarget target, InetSocketAddress address, ListenerGate gate)
+      throws IOException {
+    return bound(() -> new TunnelListener(io, links, budget, target, address, gate));
   }
 
   private interface Binding<T> {
@@ -131,6 +174,11 @@ public final class RelayChild implements AutoCloseable {
     return new InetSocketAddress(InetAddress.getLoopbackAddress(), settings.loopbackPort());
   }
 
+  /** Whether it stands with a certificate. */
+  public boolean isRegistered() {
+    return registered != null;
+  }
+
   /** Port that parents dial. */
   public int port() {
     if (server == null) {
@@ -151,6 +199,7 @@ public final class RelayChild implements AutoCloseable {
             .map(link ->
                 new LinkView(
                     link.description().parentId(),
+                    true,
                     link.description().index(),
                     link.draining() ? LinkView.State.DRAINING : LinkView.State.UP,
                     link.description().remoteAddress(),

@@ -28,13 +28,10 @@ final class TunnelListener implements AutoCloseable {
   private final ParentLinks links;
   private final CreditBudget budget;
   private final RelayTarget target;
-  private final String ownId;
-  private final int limit;
+  private final ListenerGate gate;
   private final Channel channel;
-  private int connections;
 
   /**
-   * @param limit how many connections at once
    * @throws IOException when the address can't be bound
    */
   TunnelListener(
@@ -43,14 +40,12 @@ final class TunnelListener implements AutoCloseable {
       CreditBudget budget,
       RelayTarget target,
       InetSocketAddress address,
-      String ownId,
-      int limit)
+      ListenerGate gate)
       throws IOException {
     this.links = links;
     this.budget = budget;
     this.target = target;
-    this.ownId = ownId;
-    this.limit = limit;
+    this.gate = gate;
     var bound =
         new ServerBootstrap()
             .group(io.group())
@@ -83,28 +78,38 @@ final class TunnelListener implements AutoCloseable {
 
   private void accepted(Channel accepted) {
     LocalSocket socket = new LocalSocket(accepted);
-    if (connections >= limit) {
-      LOG.warn("connection from {} refused: {} are open", accepted.remoteAddress(), connections);
+    // The claim is made when the channel is registered: an answer may come at once.
+    accepted.eventLoop().execute(() -> enter(socket));
+  }
+
+  private void enter(LocalSocket socket) {
+    InetSocketAddress source = (InetSocketAddress) socket.channel().remoteAddress();
+    InetSocketAddress here = (InetSocketAddress) socket.channel().localAddress();
+    if (source == null || here == null) {
       socket.abort();
       return;
     }
-    connections++;
-    // The claim is made when the channel is registered: an answer may come at once.
-    accepted.eventLoop().execute(() -> claim(socket));
+    ListenerGate.Visit visit =
+        gate.enter(
+            source,
+            here,
+            origin -> claim(socket, origin),
+            why -> {
+              LOG.warn("connection from {} to {} refused: {}", source, here, why);
+              socket.abort();
+            });
+    var _ = socket.channel().closeFuture().addListener(_ -> visit.left());
   }
 
-  private void claim(LocalSocket socket) {
-    InetSocketAddress source = (InetSocketAddress) socket.channel().remoteAddress();
-    if (source == null) {
-      connections--;
-      socket.abort();
+  private void claim(LocalSocket socket, Origin origin) {
+    if (!socket.channel().isOpen()) {
       return;
     }
     OpenTunnel open =
         OpenTunnel.newBuilder()
             .setTarget(target)
-            .setSourceAddress(source.getAddress().getHostAddress() + ":" + source.getPort())
-            .addHops(ownId)
+            .setSourceAddress(origin.source())
+            .addAllHops(origin.hops())
             .build();
     var claim =
         links.claim(
@@ -115,14 +120,7 @@ final class TunnelListener implements AutoCloseable {
                   "connection from {} reset: no parent took it in time", open.getSourceAddress());
               socket.abort();
             });
-    var _ =
-        socket
-            .channel()
-            .closeFuture()
-            .addListener(_ -> {
-              connections--;
-              claim.cancel();
-            });
+    var _ = socket.channel().closeFuture().addListener(_ -> claim.cancel());
   }
 
   private static void ended(OpenTunnel open, TunnelEnd how) {

@@ -21,15 +21,26 @@ public final class LinkMonitor {
   private @Nullable Future<?> timer;
   private boolean stopped;
 
-  public LinkMonitor(EventLoop loop, Duration interval, LongConsumer ping, Runnable lost) {
+  public LinkMonitor(EventLoop loop, LinkPace pace, LongConsumer ping, Runnable lost) {
     this.loop = loop;
-    this.pulse = new LinkPulse(interval, System.nanoTime());
+    this.pulse = new LinkPulse(pace, System.nanoTime());
     this.ping = ping;
     this.lost = lost;
   }
 
   public void start() {
     beat();
+  }
+
+  /** From now on at another pace. */
+  public void pace(LinkPace pace) {
+    pulse.pace(pace);
+    if (!stopped) {
+      if (timer != null) {
+        timer.cancel(false);
+      }
+      beat();
+    }
   }
 
   public void stop() {

@@ -5,17 +5,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether the other end of a persistent connection is alive, from pings alone (R4). A ping that is
- * answered late counts as missed, so a buffered answer can't hide a broken link. Two misses in a
- * row end it: within 2 intervals and 5 seconds of silence.
+ * answered late counts as missed, so a buffered answer can't hide a broken link. As many misses in
+ * a row as the pace allows end it; with the usual one, within 2 intervals and 5 seconds of silence.
  *
  * <p>No clock and no socket in here. Threading: one thread.
  */
 public final class LinkPulse {
-  private static final long LONGEST_ANSWER = Duration.ofSeconds(5).toNanos();
-  private static final int MISSES = 2;
-
-  private final long interval;
-  private final long answerWithin;
+  private long interval;
+  private long answerWithin;
+  private int misses;
 
   private long number;
   private long sentAt;
@@ -23,10 +21,16 @@ public final class LinkPulse {
   private int missed;
   private @Nullable Duration roundTrip;
 
-  public LinkPulse(Duration interval, long now) {
-    this.interval = interval.toNanos();
-    this.answerWithin = Math.min(this.interval, LONGEST_ANSWER);
+  public LinkPulse(LinkPace pace, long now) {
+    pace(pace);
     this.sentAt = now - this.interval;
+  }
+
+  /** Goes on at another pace; what was missed so far still counts. */
+  public void pace(LinkPace pace) {
+    this.interval = pace.interval().toNanos();
+    this.answerWithin = pace.answerWithin().toNanos();
+    this.misses = pace.misses();
   }
 
   /** What to do now. */
@@ -44,7 +48,7 @@ public final class LinkPulse {
       waiting = false;
       missed++;
     }
-    if (missed >= MISSES) {
+    if (missed >= misses) {
       return new Beat.Lost();
     }
     if (now - sentAt >= interval) {

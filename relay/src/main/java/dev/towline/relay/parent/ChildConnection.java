@@ -3,6 +3,7 @@ package dev.towline.relay.parent;
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ChildFrame;
 import dev.towline.proto.v1.ChildHello;
+import dev.towline.proto.v1.LinkSettings;
 import dev.towline.proto.v1.OpenTunnel;
 import dev.towline.proto.v1.ParentFrame;
 import dev.towline.proto.v1.ParentHello;
@@ -46,7 +47,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ChildConnection {
   private final RelayIo io;
-  private final ParentSettings settings;
+  private ParentSettings settings;
   private final ChildTrust trust;
   private final Connector connector;
   private final CreditBudget budget;
@@ -63,6 +64,7 @@ final class ChildConnection {
   private boolean paired;
   private boolean up;
   private boolean down;
+  private boolean draining;
 
   /** Hears on the loop. */
   interface Listener {
@@ -96,7 +98,7 @@ final class ChildConnection {
         ParentHello.newBuilder()
             .setNonce(ByteString.copyFrom(nonce))
             .setInstance(instance)
-            .setPingIntervalMs(Math.toIntExact(settings.pingInterval().toMillis()))
+            .setPingIntervalMs(Math.toIntExact(settings.pace().interval().toMillis()))
             .addAllHops(hops)
             .setConnection(index)
             .build();
@@ -119,7 +121,7 @@ final class ChildConnection {
             .disableRetry()
             .flowControlWindow(CarryMethod.FLOW_CONTROL_WINDOW)
             .maxInboundMessageSize(4 * Tunnel.MAX_CHUNK)
-            .keepAliveTime(settings.pingInterval().toMillis(), TimeUnit.MILLISECONDS)
+            .keepAliveTime(settings.pace().interval().toMillis(), TimeUnit.MILLISECONDS)
             .keepAliveTimeout(10, TimeUnit.SECONDS)
             .build();
     channel = dialled;
@@ -144,8 +146,39 @@ final class ChildConnection {
 
   /** Takes no new tunnels; those that live go on. */
   void drain(String reason) {
+    draining = true;
     if (up) {
       send(ParentFrame.newBuilder().setDrain(RelayDrain.newBuilder().setReason(reason)));
+    }
+  }
+
+  /** Takes new tunnels again. */
+  void resume() {
+    draining = false;
+    if (up) {
+      send(ParentFrame.newBuilder().setDrain(RelayDrain.newBuilder().setOver(true)));
+    }
+  }
+
+  boolean draining() {
+    return draining;
+  }
+
+  int taken() {
+    return taken;
+  }
+
+  /** The settings changed: what can change on a standing connection changes. */
+  void tuned(ParentSettings now) {
+    ParentSettings before = settings;
+    settings = now;
+    if (monitor != null && !before.pace().equals(now.pace())) {
+      monitor.pace(now.pace());
+      send(
+          ParentFrame.newBuilder()
+              .setSettings(
+                  LinkSettings.newBuilder()
+                      .setPingIntervalMs(Math.toIntExact(now.pace().interval().toMillis()))));
     }
   }
 
@@ -232,12 +265,15 @@ final class ChildConnection {
     LinkMonitor started =
         new LinkMonitor(
             io.loop(),
-            settings.pingInterval(),
+            settings.pace(),
             number ->
                 send(ParentFrame.newBuilder().setPing(RelayPing.newBuilder().setNumber(number))),
-            () -> end("no answer to two pings"));
+            () -> end("no answer to pings"));
     monitor = started;
     started.start();
+    if (draining) {
+      drain("this parent drains");
+    }
     listener.up(!byPairing);
   }
 

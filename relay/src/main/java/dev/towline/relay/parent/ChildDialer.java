@@ -1,5 +1,7 @@
 package dev.towline.relay.parent;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
 import dev.towline.relay.link.Addresses;
 import dev.towline.relay.link.LinkCounters;
 import dev.towline.relay.link.RelayIo;
@@ -15,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +32,8 @@ import org.slf4j.LoggerFactory;
 final class ChildDialer {
   private static final Logger LOG = LoggerFactory.getLogger(ChildDialer.class);
 
+  private static final int RETIRING_LOOK_MILLIS = 500;
+
   private final Shared shared;
   private Child child;
   private ChildTrust trust;
@@ -39,7 +43,7 @@ final class ChildDialer {
   /** What all dialers of a parent share. */
   record Shared(
       RelayIo io,
-      ParentSettings settings,
+      Supplier<ParentSettings> settings,
       Connector connector,
       CreditBudget budget,
       String instance,
@@ -53,9 +57,48 @@ final class ChildDialer {
     this.child = child;
     this.shared = shared;
     this.trust = trust;
-    for (int i = 0; i < shared.settings().connections(); i++) {
-      slots.add(new Slot(i));
+    fill();
+  }
+
+  private void fill() {
+    for (int i = 0; i < settings().connections(); i++) {
+      int index = i;
+      if (slots.stream().noneMatch(slot -> slot.index == index && !slot.retiring)) {
+        slots.add(new Slot(index));
+      }
     }
+  }
+
+  private ParentSettings settings() {
+    return shared.settings().get();
+  }
+
+  /**
+   * The settings changed. Connections that are too many take no more tunnels and end when they
+   * carry none.
+   */
+  void tuned() {
+    for (Slot slot : List.copyOf(slots)) {
+      if (slot.index >= settings().connections() && !slot.retiring) {
+        slot.retire();
+      } else if (slot.connection != null) {
+        slot.connection.tuned(settings());
+        slot.drainOrResume(slot.connection);
+      }
+    }
+    fill();
+    if (isRegistered()) {
+      dialNext();
+    }
+  }
+
+  private boolean isRegistered() {
+    return slots.stream().anyMatch(slot -> slot.byCertificate && slot.state == LinkView.State.UP);
+  }
+
+  /** One at a time. */
+  private void dialNext() {
+    slots.stream().filter(slot -> !slot.started).findFirst().ifPresent(Slot::dial);
   }
 
   Child child() {
@@ -98,17 +141,19 @@ final class ChildDialer {
     private boolean started;
     private @Nullable ChildConnection connection;
     private @Nullable Future<?> timer;
-    private int failures;
+    private final ReconnectDelay reconnect = new ReconnectDelay(shared.random());
     private LinkView.State state = LinkView.State.DOWN;
     private Instant since = shared.clock().instant();
     private String lastError = "";
+    private boolean byCertificate;
+    private boolean retiring;
 
     Slot(int index) {
       this.index = index;
     }
 
     void dial() {
-      if (closed) {
+      if (closed || retiring) {
         return;
       }
       started = true;
@@ -120,7 +165,7 @@ final class ChildDialer {
       dialled[0] =
           new ChildConnection(
               shared.io(),
-              shared.settings(),
+              settings(),
               trust,
               shared.connector(),
               shared.budget(),
@@ -143,6 +188,7 @@ final class ChildDialer {
               });
       ChildConnection started = dialled[0];
       connection = started;
+      drainOrResume(started);
       if (Addresses.isLiteral(child.address())) {
         started.start(Addresses.resolve(child.address()));
         return;
@@ -165,12 +211,12 @@ final class ChildDialer {
     }
 
     private void up(boolean registered) {
-      failures = 0;
+      byCertificate = registered;
       lastError = "";
       moved(LinkView.State.UP);
       if (registered) {
         LOG.info("persistent connection to {} up (connection {})", child.name(), index);
-        slots.stream().filter(slot -> !slot.started).findFirst().ifPresent(Slot::dial);
+        dialNext();
       } else {
         LOG.info("connection to {} up for its registration", child.name());
       }
@@ -180,12 +226,17 @@ final class ChildDialer {
       connection = null;
       lastError = reason;
       boolean wasUp = state == LinkView.State.UP;
+      Duration stood = wasUp ? Duration.between(since, shared.clock().instant()) : Duration.ZERO;
       moved(LinkView.State.DOWN);
       if (closed) {
         return;
       }
-      Duration delay = delay();
-      if (wasUp || failures % 20 == 1) {
+      if (retiring) {
+        slots.remove(this);
+        return;
+      }
+      Duration delay = reconnect.next(settings(), stood);
+      if (wasUp || reconnect.failures() % 20 == 1) {
         LOG.warn(
             "persistent connection to {} (connection {}) at {} {}: {}; next attempt in {} ms",
             child.name(),
@@ -195,15 +246,45 @@ final class ChildDialer {
             reason,
             delay.toMillis());
       }
-      timer = shared.io().loop().schedule(this::dial, delay.toMillis(), TimeUnit.MILLISECONDS);
+      timer = shared.io().loop().schedule(this::dial, delay.toMillis(), MILLISECONDS);
     }
 
-    /** Drawn evenly below a bound that doubles with each failure (full jitter). */
-    private Duration delay() {
-      long cap = shared.settings().backoffCap().toMillis();
-      long bound = Math.min(cap, shared.settings().backoff().toMillis() << Math.min(failures, 10));
-      failures++;
-      return Duration.ofMillis(shared.random().nextLong(bound + 1));
+    void drainOrResume(ChildConnection present) {
+      boolean drain = retiring || settings().draining();
+      if (drain && !present.draining()) {
+        present.drain(retiring ? "fewer connections are wanted" : "this parent drains");
+      } else if (!drain && present.draining()) {
+        present.resume();
+      }
+    }
+
+    void retire() {
+      retiring = true;
+      ChildConnection present = connection;
+      if (present == null || !present.isUp()) {
+        slots.remove(this);
+        stop("fewer connections are wanted");
+        return;
+      }
+      drainOrResume(present);
+      endWhenEmpty(present, 2);
+    }
+
+    /** Twice, because a tunnel may have been on its way while the child was told. */
+    private void endWhenEmpty(ChildConnection present, int looks) {
+      if (connection != present) {
+        return;
+      }
+      if (present.taken() == 0 && looks == 0) {
+        present.close("fewer connections are wanted");
+        return;
+      }
+      int next = present.taken() == 0 ? looks - 1 : 2;
+      var _ =
+          shared
+              .io()
+              .loop()
+              .schedule(() -> endWhenEmpty(present, next), RETIRING_LOOK_MILLIS, MILLISECONDS);
     }
 
     void stop(String reason) {
@@ -225,8 +306,9 @@ final class ChildDialer {
       ChildConnection present = connection;
       return new LinkView(
           child.relayId(),
+          false,
           index,
-          state,
+          present != null && present.isUp() && present.draining() ? LinkView.State.DRAINING : state,
           child.address().toString(),
           since,
           present == null ? null : present.roundTrip(),

@@ -3,6 +3,7 @@ package dev.towline.relay.parent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RelayChild;
+import dev.towline.proto.v1.SetRelayChildren;
 import dev.towline.runtime.session.AcceptedDirective;
 import dev.towline.runtime.session.DirectiveEnd;
 import dev.towline.runtime.session.DirectiveHandler;
@@ -41,9 +42,16 @@ public final class ChildListHandler implements DirectiveHandler {
   }
 
   private void carryOut(AcceptedDirective directive, Progress progress) {
-    List<RelayChild> children = directive.content().getSetRelayChildren().getChildrenList();
+    SetRelayChildren list = directive.content().getSetRelayChildren();
+    List<RelayChild> children = list.getChildrenList();
     try {
       progress.started();
+      if (list.getNoParent() && children.isEmpty()) {
+        store.save(children);
+        parent.noChildren();
+        finished(progress, Outcome.OUTCOME_SUCCEEDED, "no parent any more");
+        return;
+      }
       RelayParent.check(children);
       store.save(children);
       parent.children(children);

@@ -4,9 +4,11 @@ import dev.towline.proto.v1.OpenTunnel;
 import dev.towline.proto.v1.TunnelReport;
 import io.grpc.netty.shaded.io.netty.channel.Channel;
 import java.net.InetSocketAddress;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -19,6 +21,7 @@ public final class OpenTunnels {
   private final String ownId;
   private final Consumer<TunnelReport> reports;
   private final Map<Channel, TunnelReport> open = new LinkedHashMap<>();
+  private final Map<InetSocketAddress, TunnelReport> byAddress = new HashMap<>();
 
   /**
    * @param reports sends on the present session, or forgets when there is none; must not block
@@ -41,15 +44,25 @@ public final class OpenTunnels {
             .addHops(ownId)
             .build();
     open.put(channel, report);
+    byAddress.put(local, report);
     reports.accept(report);
     var _ =
         channel
             .closeFuture()
             .addListener(_ -> {
+              byAddress.remove(local, report);
               if (open.remove(channel) != null) {
                 reports.accept(report.toBuilder().setClosed(true).build());
               }
             });
+  }
+
+  /**
+   * What is known of a connection that this process itself opened, when it arrives at a listener of
+   * its own: in a chain of pairs the source and the hops are those of the outermost child.
+   */
+  public Optional<TunnelReport> from(InetSocketAddress local) {
+    return Optional.ofNullable(byAddress.get(local));
   }
 
   /** To be called on the loop when a session starts. */

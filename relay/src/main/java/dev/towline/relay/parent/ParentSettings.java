@@ -1,33 +1,40 @@
 package dev.towline.relay.parent;
 
+import dev.towline.relay.link.LinkPace;
 import java.time.Duration;
 
 /**
- * Settings of a parent.
+ * Settings of a parent. All may change while it runs (R7).
  *
  * @param connections persistent connections to each child
- * @param reserve streams that wait on each connection
  * @param maxReserve most streams that a child may ask for ahead of time
- * @param pingInterval two pings that are not answered within 5 s end a connection (R4)
+ * @param pace how the connections are watched (R4)
  * @param backoff first bound of the full-jitter reconnect delay
  * @param backoffCap last bound
+ * @param draining takes no new connections from below; those that live go on
  */
 public record ParentSettings(
     int connections,
-    int reserve,
     int maxReserve,
-    Duration pingInterval,
+    LinkPace pace,
     Duration backoff,
     Duration backoffCap,
-    Duration connectTimeout) {
+    Duration connectTimeout,
+    boolean draining) {
 
   public static final ParentSettings DEFAULTS =
       new ParentSettings(
           4,
-          16,
           1024,
-          Duration.ofSeconds(15),
+          LinkPace.of(Duration.ofSeconds(15)),
           Duration.ofMillis(500),
           Duration.ofSeconds(4),
-          Duration.ofSeconds(5));
+          Duration.ofSeconds(5),
+          false);
+
+  public ParentSettings {
+    if (backoffCap.compareTo(backoff) < 0) {
+      backoff = backoffCap;
+    }
+  }
 }

@@ -37,6 +37,7 @@ public final class RelayParent implements AutoCloseable {
   private final Supplier<List<X509Certificate>> roots;
   private final PeerVerifier verifier;
   private final ChildDialer.Shared shared;
+  private volatile ParentSettings settings;
   private final Map<String, ChildDialer> dialers = new LinkedHashMap<>();
 
   /**
@@ -60,12 +61,13 @@ public final class RelayParent implements AutoCloseable {
     this.identity = identity;
     this.roots = roots;
     this.verifier = verifier;
+    this.settings = settings;
     byte[] instance = new byte[8];
     random.nextBytes(instance);
     this.shared =
         new ChildDialer.Shared(
             io,
-            settings,
+            this::settings,
             connector,
             budget,
             HexFormat.of().formatHex(instance),
@@ -74,6 +76,28 @@ public final class RelayParent implements AutoCloseable {
             random,
             lookups,
             changed);
+  }
+
+  private ParentSettings settings() {
+    return settings;
+  }
+
+  /** Takes new settings; no connection is lost for it. */
+  public void settings(ParentSettings next) {
+    settings = next;
+    io.loop().execute(() -> List.copyOf(dialers.values()).forEach(ChildDialer::tuned));
+  }
+
+  /** Is a parent no longer: leaves all its children. */
+  public void noChildren() {
+    onLoop(() -> {
+      apply(List.of());
+      return true;
+    });
+  }
+
+  public boolean hasChildren() {
+    return onLoop(() -> !dialers.isEmpty());
   }
 
   /**

@@ -47,7 +47,13 @@ public final class TargetConnector implements Connector {
     this.lookups = lookups;
     this.connectTimeout = connectTimeout;
     this.tunnels = tunnels;
-    targets.forEach((target, addresses) -> this.targets.put(target, new ArrayList<>(addresses)));
+    targets(targets);
+  }
+
+  /** From now on these; what is connected goes on. To be called on the loop. */
+  public void targets(Map<RelayTarget, List<ServerAddress>> wanted) {
+    targets.clear();
+    wanted.forEach((target, addresses) -> targets.put(target, new ArrayList<>(addresses)));
   }
 
   @Override

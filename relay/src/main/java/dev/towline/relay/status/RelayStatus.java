@@ -68,8 +68,9 @@ public record RelayStatus(
     for (LinkView link : links) {
       Duration roundTrip = link.roundTrip();
       lines.add(
-          "connection: %s#%d %s at %s since %s, %s, %d tunnels (%d stalled), %d in reserve, sent %d, received %d%s"
+          "connection: %s %s#%d %s at %s since %s, %s, %d tunnels (%d stalled), %d in reserve, sent %d, received %d%s"
               .formatted(
+                  link.toParent() ? "parent" : "child",
                   link.peer(),
                   link.index(),
                   link.state().name().toLowerCase(Locale.ROOT),
@@ -137,6 +138,7 @@ public record RelayStatus(
     for (LinkView link : links) {
       ObjectNode each = connections.addObject();
       each.put("peer", link.peer());
+      each.put("side", link.toParent() ? "parent" : "child");
       each.put("index", link.index());
       each.put("state", link.state().name());
       each.put("address", link.address());
@@ -163,6 +165,7 @@ public record RelayStatus(
             : null;
     return new LinkView(
         each.path("peer").asString(""),
+        each.path("side").asString("").equals("parent"),
         each.path("index").asInt(0),
         LinkView.State.valueOf(each.path("state").asString("DOWN")),
         each.path("address").asString(""),

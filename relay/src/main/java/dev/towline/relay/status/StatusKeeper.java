@@ -37,7 +37,7 @@ public final class StatusKeeper implements SessionObserver {
   private volatile String identity = "";
   private volatile Supplier<List<String>> listening = List::of;
   private volatile Supplier<List<LinkView>> links = List::of;
-  private volatile Runnable online = () -> {};
+  private volatile Consumer<Established> online = _ -> {};
   private volatile Runnable revocations = () -> {};
 
   private record Session(State state, String manager, String detail, Instant since) {}
@@ -73,9 +73,14 @@ public final class StatusKeeper implements SessionObserver {
   }
 
   /** What is to be done when a session starts, and when something was revoked. */
-  public void reacts(Runnable whenOnline, Runnable whenRevoked) {
+  public void reacts(Consumer<Established> whenOnline, Runnable whenRevoked) {
     online = whenOnline;
     revocations = whenRevoked;
+  }
+
+  /** Why there is no session yet. */
+  public void waits(String detail) {
+    moved(State.ENROLLING, "", detail);
   }
 
   /** Something to show has changed; many calls are one write. */
@@ -113,7 +118,7 @@ public final class StatusKeeper implements SessionObserver {
         established.manager().id(),
         established.server(),
         established.generation());
-    online.run();
+    online.accept(established);
   }
 
   @Override

@@ -5,11 +5,16 @@ package dev.towline.relay.tunnel;
  * belongs to the loop of its tunnels.
  */
 public final class CreditBudget {
-  private final long limit;
+  private long limit;
   private long used;
 
   public CreditBudget(long limit) {
     this.limit = limit;
+  }
+
+  /** What is held already stays held. */
+  public void limit(long newLimit) {
+    limit = newLimit;
   }
 
   boolean tryTake(int bytes) {

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 final class LinkPulseTest {
   private static final Duration INTERVAL = Duration.ofSeconds(15);
 
-  private final LinkPulse pulse = new LinkPulse(INTERVAL, 0);
+  private final LinkPulse pulse = new LinkPulse(LinkPace.of(INTERVAL), 0);
 
   @Test
   void start_pingsAtOnce() {
@@ -36,7 +36,12 @@ final class LinkPulseTest {
     assertThat(timeOfLoss()).isLessThanOrEqualTo(INTERVAL.multipliedBy(2).plusSeconds(5));
   }
 
+  /**
+   * Research item A2.5, a keepalive that cannot fail: a ping without a deadline took 15 minutes to
+   * notice, and a buffered answer that came back after 8 s reset the count of failures.
+   */
   @Test
+  @Requirement("R4")
   void lateAnswers_countAsMissed() {
     assertThat(pulse.beat(0)).isEqualTo(new Beat.Ping(1));
     pulse.answered(1, millis(6_000));
@@ -57,6 +62,20 @@ final class LinkPulseTest {
     assertThat(pulse.beat(millis(35_000))).isInstanceOf(Beat.Wait.class);
     assertThat(pulse.beat(millis(45_000))).isEqualTo(new Beat.Ping(4));
     assertThat(pulse.beat(millis(50_000))).isEqualTo(new Beat.Lost());
+  }
+
+  @Test
+  @Requirement("R7")
+  void anotherPace_holdsFromThenOn_andForgetsNoMiss() {
+    assertThat(pulse.beat(0)).isEqualTo(new Beat.Ping(1));
+    assertThat(pulse.beat(millis(5_000))).isInstanceOf(Beat.Wait.class);
+
+    pulse.pace(new LinkPace(Duration.ofSeconds(1), Duration.ofMillis(500), 3));
+
+    assertThat(pulse.beat(millis(5_000))).isEqualTo(new Beat.Ping(2));
+    assertThat(pulse.beat(millis(5_500))).isInstanceOf(Beat.Wait.class);
+    assertThat(pulse.beat(millis(6_000))).isEqualTo(new Beat.Ping(3));
+    assertThat(pulse.beat(millis(6_500))).isEqualTo(new Beat.Lost());
   }
 
   private Duration timeOfLoss() {

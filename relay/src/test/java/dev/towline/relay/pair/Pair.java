@@ -5,8 +5,10 @@ import dev.towline.proto.v1.RelayTarget;
 import dev.towline.proto.v1.TunnelReport;
 import dev.towline.relay.child.ChildAuthority;
 import dev.towline.relay.child.ChildSettings;
+import dev.towline.relay.child.Origin;
 import dev.towline.relay.child.RelayChild;
 import dev.towline.relay.link.Addresses;
+import dev.towline.relay.link.LinkPace;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.parent.OpenTunnels;
 import dev.towline.relay.parent.ParentSettings;
@@ -34,12 +36,29 @@ final class Pair implements AutoCloseable {
   static final ParentSettings SETTINGS =
       new ParentSettings(
           2,
-          16,
           1024,
-          Duration.ofSeconds(5),
+          LinkPace.of(Duration.ofSeconds(5)),
           Duration.ofMillis(20),
           Duration.ofMillis(200),
-          Duration.ofSeconds(5));
+          Duration.ofSeconds(5),
+          false);
+
+  static final ChildSettings.Tuning TUNING =
+      new ChildSettings.Tuning(
+          16,
+          Duration.ofSeconds(3),
+          1000,
+          1000,
+          1000,
+          LinkPace.USUAL_ANSWER,
+          LinkPace.USUAL_MISSES);
+
+  /** Of a parent in the same process as its own child; nothing goes through it here. */
+  final CreditBudget childBudget = new CreditBudget(1L << 30);
+
+  private RelayIo childIo;
+
+  private final OpenTunnels passing = new OpenTunnels("none", _ -> {});
 
   final TestFleet fleet;
   final List<TunnelReport> reports = new CopyOnWriteArrayList<>();
@@ -95,32 +114,49 @@ final class Pair implements AutoCloseable {
   }
 
   RelayChild newChild(int port) {
-    InetAddress loopback = InetAddress.getLoopbackAddress();
     RelayIo io = new RelayIo("child");
+    childIo = io;
     RelayChild made =
         new RelayChild(
             io,
-            new ChildSettings(
-                new InetSocketAddress(loopback, port),
-                0,
-                List.of(
-                    new ChildSettings.Downstream(
-                        RelayTarget.RELAY_TARGET_SESSION, new InetSocketAddress(loopback, 0)),
-                    new ChildSettings.Downstream(
-                        RelayTarget.RELAY_TARGET_PUBLIC_HTTP, new InetSocketAddress(loopback, 0))),
-                16,
-                Duration.ofSeconds(3),
-                Duration.ofSeconds(1),
-                1000),
-            new CreditBudget(1L << 30),
+            childSettings(port, TUNING),
+            childBudget,
             TestFleet.CLOCK,
             TestFleet.RANDOM,
+            source ->
+                passing
+                    .from(source)
+                    .map(report -> new Origin(report.getSourceAddress(), report.getHopsList())),
+            Thread::startVirtualThread,
             () -> {});
     open.add(() -> {
       made.close();
       io.close();
     });
     return made;
+  }
+
+  static ChildSettings childSettings(int port, ChildSettings.Tuning tuning) {
+    InetAddress loopback = InetAddress.getLoopbackAddress();
+    return new ChildSettings(
+        new InetSocketAddress(loopback, port),
+        0,
+        List.of(
+            new ChildSettings.Downstream(
+                RelayTarget.RELAY_TARGET_SESSION, new InetSocketAddress(loopback, 0)),
+            new ChildSettings.Downstream(
+                RelayTarget.RELAY_TARGET_PUBLIC_HTTP, new InetSocketAddress(loopback, 0))),
+        Duration.ofSeconds(1),
+        tuning);
+  }
+
+  /** What the child's tunnels hold beyond their first credit. */
+  long childMemory() {
+    try {
+      return childIo.loop().submit(childBudget::used).get();
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   void startRegistered(RelayChild started) {

@@ -17,7 +17,7 @@ final class SilentLinkTest {
   @Test
   @Requirement("R4")
   void firewallTurnsSilent_bothSidesFreeEverything_andComeBack() throws Exception {
-    Duration interval = Pair.SETTINGS.pingInterval();
+    Duration interval = Pair.SETTINGS.pace().interval();
     Duration bound = interval.multipliedBy(2).plusSeconds(5);
     try (Target target = Target.echo();
         Pair pair = new Pair(target.address(), target.address());
