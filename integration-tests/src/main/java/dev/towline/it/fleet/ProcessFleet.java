@@ -258,6 +258,18 @@ public final class ProcessFleet implements AutoCloseable {
     return register(name, command).start();
   }
 
+  /** Starts an agent below a child relay; does not wait for it. */
+  public Program startAgentBelow(String name, String relay) {
+    CreateInstallCommandRequest.Builder request =
+        CreateInstallCommandRequest.newBuilder()
+            .setOs("linux")
+            .setGroup("demo")
+            .setExpiresInMs(Duration.ofHours(24).toMillis())
+            .setMaxUses(1)
+            .setRelay(relay);
+    return startAgent(name, writeEnrollment(name, request));
+  }
+
   private Path writeEnrollment(String name, Way way) {
     CreateInstallCommandRequest.Builder request =
         CreateInstallCommandRequest.newBuilder()
@@ -270,6 +282,10 @@ public final class ProcessFleet implements AutoCloseable {
       case PROXY -> request.setProxyCluster(PROXY_CLUSTER);
       case RELAY -> request.setRelay(CHILD);
     }
+    return writeEnrollment(name, request);
+  }
+
+  private Path writeEnrollment(String name, CreateInstallCommandRequest.Builder request) {
     try {
       return Files.writeString(
           directory.resolve(name + "-enrollment.json"),
@@ -337,6 +353,16 @@ public final class ProcessFleet implements AutoCloseable {
 
   public List<Program> programs() {
     return List.copyOf(programs);
+  }
+
+  /** Starts any program of the fleet; does not wait for it. */
+  public Program start(String name, String executable, List<String> arguments) {
+    return program(name, executable, arguments).start();
+  }
+
+  /** A loopback address of this fleet's own. */
+  public String host(int number) {
+    return addresses.host(number);
   }
 
   private Program program(String name, String executable, List<String> arguments) {

@@ -4,6 +4,7 @@ import dev.towline.it.Packages;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListRelaysResponse;
+import dev.towline.proto.v1.PairedRelays;
 import dev.towline.proto.v1.RelayInfo;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -85,13 +86,10 @@ public final class DmzPair extends AbstractTopology {
 
   /** The child reaches nothing, so its package comes by hand, as a person would carry it there. */
   private void installChild(Fleet fleet) {
-    String deb = "/root/" + Packages.deb("relay").getFileName();
-    child().copyIn(Packages.deb("relay"), deb);
-    child().sh("dpkg -i " + deb);
-    CreatedInstallCommand command =
+    PairedRelays paired =
         fleet
             .ask(
-                CreatedInstallCommand.newBuilder(),
+                PairedRelays.newBuilder(),
                 "relays",
                 "pair",
                 "--parent",
@@ -103,7 +101,9 @@ public final class DmzPair extends AbstractTopology {
                 "--downstream",
                 child().address())
             .build();
-    fleet.install(command, child());
+    // Where the line is pasted.
+    child().copyIn(Packages.tarball("relay"), "/root/" + Packages.tarball("relay").getFileName());
+    fleet.install(paired.getChild(), child());
     Await.until(
         "the child is online",
         LINK_LIMIT,
