@@ -97,6 +97,8 @@ final class Proxy implements AutoCloseable {
   private void build(ProxyConfig config, World world) throws IOException {
     FleetMember member = world.member();
     var health = new ProxyHealth();
+    var statusFile = new StatusFile(world.data().resolve("status.json"));
+    parts.push(statusFile::delete);
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(world.threads());
     parts.push(timer::shutdownNow);
 
@@ -137,7 +139,7 @@ final class Proxy implements AutoCloseable {
 
     session.start();
     uplink.start();
-    status(world, health, mux, serial, timer);
+    status(statusFile, world, health, mux, serial, timer);
     log.info("agents are accepted on {}:{}", config.listen(), clients.port());
   }
 
@@ -235,13 +237,13 @@ final class Proxy implements AutoCloseable {
     mirror.start();
   }
 
-  private void status(
+  private static void status(
+      StatusFile file,
       World world,
       ProxyHealth health,
       UplinkMux mux,
       SynchronizationContext serial,
       ScheduledExecutorService timer) {
-    var file = new StatusFile(world.data().resolve("status.json"));
     long pid = ProcessHandle.current().pid();
     Runnable write =
         () -> {
@@ -256,7 +258,6 @@ final class Proxy implements AutoCloseable {
         };
     var _ =
         timer.scheduleWithFixedDelay(write, 0, STATUS_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
-    parts.push(file::delete);
   }
 
   /** Tells the manager of refused callers, at most one in a while. */

@@ -1,29 +1,25 @@
 package dev.towline.proxy;
 
-import dev.towline.proto.v1.HostFacts;
 import dev.towline.proxy.config.ProxyConfig;
 import dev.towline.proxy.config.ProxySettings;
 import dev.towline.proxy.config.SettingsFiles;
-import dev.towline.proxy.enrollment.Joining;
 import dev.towline.proxy.status.ProxyStatus;
 import dev.towline.proxy.status.StatusFile;
-import dev.towline.runtime.backoff.FullJitter;
 import dev.towline.runtime.enroll.EnrollmentClient;
-import dev.towline.runtime.enroll.EnrollmentFile;
-import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.enroll.Membership;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.facts.HostFactsReader;
-import dev.towline.runtime.identity.IdentityStore;
-import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.session.RevocationRegistry;
-import dev.towline.runtime.session.SessionTimings;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import java.io.IOException;
+import java.net.BindException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -32,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -53,7 +50,7 @@ import picocli.CommandLine.Spec;
     subcommands = {ProxyMain.Run.class, ProxyMain.Status.class, ProxyMain.Config.class})
 public final class ProxyMain implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(ProxyMain.class);
-  private static final ErrorCode NOT_ENROLLED = ErrorCode.user("NOT_ENROLLED");
+  private static final ErrorCode IN_USE = ErrorCode.user("DATA_DIRECTORY_IN_USE");
   private static final Path ETC = Path.of("/etc/towline/proxy.yaml");
   private static final int FAILED = 1;
   private static final int REFUSED = 3;
@@ -71,7 +68,15 @@ public final class ProxyMain implements Runnable {
         .setExecutionExceptionHandler((failure, line, parsed) -> {
           if (failure instanceof TowlineException told) {
             line.getErr().println("towline-proxy: " + told.explanation());
-            return told.code().equals(Joining.REFUSED) ? REFUSED : FAILED;
+            return FAILED;
+          }
+          if (failure instanceof IOException && failure.getCause() instanceof BindException e) {
+            line.getErr()
+                .println(
+                    "towline-proxy: a port can't be listened on: %s (%s); choose another, see"
+                            .formatted(failure.getMessage(), e.getMessage())
+                        + " 'towline-proxy config show'");
+            return FAILED;
           }
           log.error("towline-proxy failed", failure);
           return FAILED;
@@ -110,7 +115,7 @@ public final class ProxyMain implements Runnable {
         description = "plain HTTP for installing; may be given again")
     @Nullable List<String> httpPorts;
 
-    ProxySettings settings() {
+    ProxySettings settings() throws IOException {
       var settings = new ProxySettings();
       Path kept = kept();
       settings.with(SettingsFiles.readKept(kept), kept.toString());
@@ -156,65 +161,67 @@ public final class ProxyMain implements Runnable {
       // Read by the JDK's HTTP server when it is first used.
       System.setProperty("sun.net.httpserver.maxReqTime", "20");
       System.setProperty("jdk.httpserver.maxConnections", "2000");
-      createData(where.data);
       var clock = Clock.systemUTC();
       var random = new SecureRandom();
       ThreadFactory threads = Thread.ofPlatform().name("towline-proxy-", 0).daemon().factory();
-      HostFacts facts = new HostFactsReader(Path.of("/"), BuildInfo.version()).read("");
-      var revocations = RevocationRegistry.open(where.data.resolve("revocations"));
-      try (var channels = new FleetChannels(threads)) {
-        var store = new IdentityStore(where.data.resolve("identity"));
-        var joining =
-            new Joining(
+      createData(where.data);
+      try (FileChannel lock = lock(where.data);
+          var channels = new FleetChannels(threads)) {
+        var revocations = RevocationRegistry.open(where.data.resolve("revocations"));
+        var facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
+        // The process ends with a signal that comes before there is an answer.
+        var membership =
+            new Membership(
+                where.data,
+                Role.PROXY,
                 new EnrollmentClient(channels, clock, random),
-                store,
-                facts,
                 clock,
-                new FullJitter(SessionTimings.BACKOFF_BASE, SessionTimings.BACKOFF_CAP, random));
-        FleetMember member = join(joining, store, revocations);
-        ProxyConfig config = where.settings().read();
-        log.info("towline-proxy {} is {}", BuildInfo.version(), member.self());
-        Proxy proxy =
-            Proxy.start(
-                config,
-                new Proxy.World(
-                    where.data, member, revocations, channels, facts, clock, random, threads));
-        Thread stop = new Thread(proxy::close, "stop");
-        Runtime.getRuntime().addShutdownHook(stop);
-        proxy.awaitEnd();
-        return FAILED;
+                random,
+                new CountDownLatch(1));
+        return switch (membership.establish(
+            Optional.ofNullable(enrollment), "", facts::read, revocations)) {
+          case Membership.Start.Ready ready ->
+              serve(
+                  new Proxy.World(
+                      where.data,
+                      ready.member(),
+                      revocations,
+                      channels,
+                      facts.read(""),
+                      clock,
+                      random,
+                      threads));
+          case Membership.Start.Refused(String line) -> {
+            System.err.println("towline-proxy: refused: " + line);
+            yield REFUSED;
+          }
+          case Membership.Start.Stopped() -> 0;
+        };
       }
     }
 
-    private FleetMember join(Joining joining, IdentityStore store, RevocationRegistry revocations)
-        throws IOException, InterruptedException {
-      Optional<IssuedIdentity> identity = store.load();
-      if (identity.isPresent()) {
-        if (enrollment != null) {
-          EnrollmentFile.destroy(enrollment);
-        }
-        return joining.resume(identity.get(), where.settings().read().servers(), revocations);
-      }
-      if (enrollment == null || !Files.exists(enrollment)) {
+    private int serve(Proxy.World world) throws IOException, InterruptedException {
+      ProxyConfig config = where.settings().read();
+      log.info("towline-proxy {} is {}", BuildInfo.version(), world.member().self());
+      Proxy proxy = Proxy.start(config, world);
+      Runtime.getRuntime().addShutdownHook(new Thread(proxy::close, "stop"));
+      proxy.awaitEnd();
+      return FAILED;
+    }
+
+    /** Keeps a second proxy out; the system lets go of it when the process ends. */
+    private static FileChannel lock(Path data) throws IOException {
+      FileChannel channel =
+          FileChannel.open(
+              data.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (channel.tryLock() == null) {
+        channel.close();
         throw new TowlineException(
-            NOT_ENROLLED,
-            "no identity in %s and no enrollment file".formatted(where.data),
-            "create a command with 'towline proxies command CLUSTER' and run it on this host");
+            IN_USE,
+            "data directory is in use: " + data,
+            "another proxy runs with it; stop that one, or use another --data");
       }
-      EnrollmentFile file = EnrollmentFile.read(enrollment);
-      if (file.role() != Role.PROXY) {
-        throw new TowlineException(
-            EnrollmentFile.INVALID,
-            "enrollment file %s is for role %s (expected: proxy)"
-                .formatted(enrollment, file.role().label()),
-            "create a command with 'towline proxies command CLUSTER'");
-      }
-      SettingsFiles.keep(where.kept(), file);
-      // A setting that can't work is told before the command is used up.
-      where.settings().read();
-      FleetMember member = joining.enroll(file, revocations);
-      EnrollmentFile.destroy(enrollment);
-      return member;
+      return channel;
     }
 
     private static void createData(Path data) throws IOException {
@@ -289,7 +296,7 @@ public final class ProxyMain implements Runnable {
     @Spec private CommandSpec spec = CommandSpec.create();
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
       ProxySettings settings = where.settings();
       spec.commandLine().getOut().println(settings.show());
       settings.read();

@@ -1,8 +1,7 @@
 package dev.towline.proxy.config;
 
-import dev.towline.runtime.enroll.EnrollmentFile;
+import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.error.TowlineException;
-import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,48 +10,37 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.ObjectMapper;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
-/** Reads and writes the files that settings come from. */
+/** Reads the files that settings come from. */
 public final class SettingsFiles {
-  private static final JsonMapper JSON = JsonMapper.builder().build();
   private static final YAMLMapper YAML = YAMLMapper.builder().build();
 
   private SettingsFiles() {}
 
   /** The operator's file. */
   public static Map<String, List<String>> readYaml(Path file) {
-    return read(YAML, file);
+    return read(file);
   }
 
-  /** What enrollment brought, as {@link #keep} wrote it; nothing before. */
-  public static Map<String, List<String>> readKept(Path file) {
-    return Files.exists(file) ? read(JSON, file) : Map.of();
-  }
-
-  /** Keeps what is needed of an enrollment file after it is gone. */
-  public static void keep(Path file, EnrollmentFile enrollment) throws IOException {
-    ObjectNode kept = JSON.createObjectNode();
-    ArrayNode servers = kept.putArray("servers");
-    for (ServerAddress server : enrollment.servers()) {
-      servers.add(server.toString());
+  /** What enrollment brought; nothing before. */
+  public static Map<String, List<String>> readKept(Path file) throws IOException {
+    Optional<NodeConfig> kept = NodeConfig.load(file);
+    if (kept.isEmpty()) {
+      return Map.of();
     }
-    for (Map.Entry<String, JsonNode> setting : enrollment.settings().properties()) {
-      kept.set(setting.getKey(), setting.getValue());
-    }
-    DurableFiles.replace(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(kept));
+    Map<String, List<String>> values = new LinkedHashMap<>(texts(kept.get().settings()));
+    values.put("servers", kept.get().servers().stream().map(ServerAddress::toString).toList());
+    return values;
   }
 
-  private static Map<String, List<String>> read(ObjectMapper mapper, Path file) {
+  private static Map<String, List<String>> read(Path file) {
     JsonNode root;
     try {
-      root = mapper.readTree(Files.readString(file));
+      root = YAML.readTree(Files.readString(file));
     } catch (IOException | JacksonException e) {
       throw new TowlineException(
           ProxySettings.INVALID,
@@ -60,6 +48,10 @@ public final class SettingsFiles {
           "correct the file",
           e);
     }
+    return texts(root);
+  }
+
+  private static Map<String, List<String>> texts(JsonNode root) {
     Map<String, List<String>> values = new LinkedHashMap<>();
     for (Map.Entry<String, JsonNode> entry : root.properties()) {
       List<String> texts = new ArrayList<>();
