@@ -144,8 +144,8 @@ final class FacesTest {
             CreateProxyClusterRequest.newBuilder().setName("dc1").setAddress("10.0.0.5").build());
 
     Await.until(
-        BOUND,
         "the audit event",
+        BOUND,
         () ->
             EventServiceGrpc.newBlockingStub(admin)
                 .listEvents(

@@ -6,6 +6,9 @@ import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -113,21 +116,42 @@ public record EnrollmentFile(
         fleet, role.get(), fingerprint, token, new EnrollmentSecret(secret), servers, settings);
   }
 
-  /** Overwrites the file, then deletes it. Nothing happens when it is gone already. */
-  public static void destroy(Path file) throws IOException {
-    if (!Files.exists(file)) {
-      return;
+  /** Whether there is a file that has not been destroyed. */
+  public static boolean isPresent(Path file) {
+    try {
+      return Files.size(file) > 0;
+    } catch (IOException _) {
+      return false;
     }
-    Files.write(
-        file,
-        new byte[Math.toIntExact(Files.size(file))],
-        StandardOpenOption.WRITE,
-        StandardOpenOption.DSYNC);
-    Files.delete(file);
+  }
+
+  /**
+   * Overwrites and removes a file that has served. One that is mounted into a container can only be
+   * emptied, one that is mounted read-only stays as it is.
+   *
+   * @return whether the secret is gone from there
+   */
+  public static boolean destroy(Path file) throws IOException {
+    if (!isPresent(file)) {
+      return true;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.allocate(Math.toIntExact(channel.size())));
+      channel.force(true);
+      channel.truncate(0).force(true);
+    } catch (FileSystemException _) {
+      // Not writable; whoever owns the directory can still remove it.
+    }
+    try {
+      Files.deleteIfExists(file);
+    } catch (FileSystemException _) {
+      return !isPresent(file);
+    }
     Path directory = file.toAbsolutePath().getParent();
     if (directory != null) {
       DurableFiles.syncDirectory(directory);
     }
+    return true;
   }
 
   private static List<ServerAddress> servers(JsonNode node, List<String> problems) {

@@ -99,7 +99,7 @@ public final class Membership {
     Files.createDirectories(data);
     var store = new IdentityStore(data.resolve("identity"));
     Optional<EnrollmentFile> file =
-        enrollment.filter(Files::exists).map(EnrollmentFile::read).map(this::directed);
+        enrollment.filter(EnrollmentFile::isPresent).map(EnrollmentFile::read).map(this::directed);
     if (file.isPresent() && file.get().role() != role) {
       return new Start.Refused(
           "enrollment file is for role %s (expected: %s)"
@@ -192,8 +192,10 @@ public final class Membership {
     }
     return switch (outcome.get()) {
       case EnrollmentOutcome.Issued(var identity, var roots) -> {
-        if (enrollment.isPresent()) {
-          EnrollmentFile.destroy(enrollment.get());
+        if (enrollment.isPresent() && !EnrollmentFile.destroy(enrollment.get())) {
+          log.warn(
+              "the enrollment file {} can't be removed from here; it has served, remove it",
+              enrollment.get());
         }
         yield new Start.Ready(new FleetMember(store, identity, roots, revocations, clock), config);
       }

@@ -39,8 +39,8 @@ public final class Fleet {
   private static final String PROGRAM_LOGS =
       "tail -n 100 /var/log/towline/*.log 2>/dev/null || journalctl -n 100 --no-pager";
   private static final String DATA = "/var/lib/towline/manager";
-  private static final Pattern PASSWORD = Pattern.compile("(?m)^Password +(\\S+)");
-  private static final Pattern FINGERPRINT = Pattern.compile("CA fingerprint +([0-9a-f]{64})");
+  static final Pattern PASSWORD = Pattern.compile("(?m)^Password +(\\S+)");
+  static final Pattern FINGERPRINT = Pattern.compile("CA fingerprint +([0-9a-f]{64})");
 
   private final Host host;
   private final Service manager;
@@ -81,7 +81,7 @@ public final class Fleet {
     return fleet;
   }
 
-  private static void unpack(Host host, String program) {
+  static void unpack(Host host, String program) {
     String home = "/opt/towline/" + program;
     String command = Packages.command(program);
     host.unpack(Packages.tarball(program), home + "/versions");
@@ -114,7 +114,7 @@ public final class Fleet {
             .formatted(host.address(), password, host.containerName()));
   }
 
-  private static String printed(String welcome, Pattern pattern) {
+  static String printed(String welcome, Pattern pattern) {
     Matcher matcher = pattern.matcher(welcome);
     if (!matcher.find()) {
       throw new AssertionError("the manager did not print " + pattern + " but:\n" + welcome);

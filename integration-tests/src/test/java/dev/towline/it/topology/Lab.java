@@ -194,7 +194,8 @@ public final class Lab implements AutoCloseable {
             && prefix.equals(labels.get(PREFIX_LABEL)));
   }
 
-  private Map<String, String> labels() {
+  /** What closing removes a container by, also one that was started elsewhere. */
+  Map<String, String> labels() {
     return Map.of(TOPOLOGY_LABEL, topology, RUN_LABEL, run, PREFIX_LABEL, prefix);
   }
 
