@@ -52,7 +52,7 @@ final class MainJob implements Bench.Benchmark {
       {
         AdminClient admin = fleet.admin();
         for (ProcessFleet.Way way : ProcessFleet.Way.values()) {
-          Program agent = fleet.startAgent(name(way), way);
+          Program agent = fleet.startAgent(host(way), way);
           agents.put(way, agent);
           agent.awaitLine("towline-agent online", Duration.ofSeconds(60));
           long online = System.nanoTime();
@@ -78,7 +78,7 @@ final class MainJob implements Bench.Benchmark {
 
   private static void directives(AdminClient admin, ProcessFleet.Way way, Report report) {
     RunActionRequest request =
-        RunActionRequest.newBuilder().setSelector("name=" + name(way)).setNoOp(true).build();
+        RunActionRequest.newBuilder().setSelector("name=" + host(way)).setNoOp(true).build();
     repeat(admin, request, WARM_UP);
     List<Double> runs =
         java.util.stream.IntStream.range(0, RUNS)
@@ -96,7 +96,7 @@ final class MainJob implements Bench.Benchmark {
   private static void actions(AdminClient admin, Report report) {
     RunActionRequest request =
         RunActionRequest.newBuilder()
-            .setSelector("name=direct")
+            .setSelector("name=" + host(ProcessFleet.Way.DIRECT))
             .setRun(RunAction.newBuilder().addCommand("/bin/true").setTimeLimitMs(10_000))
             .build();
     repeat(admin, request, 20);
@@ -151,6 +151,10 @@ final class MainJob implements Bench.Benchmark {
     double used = agent.processorTime().minus(before).toMillis() / 1e3;
     report.add(Figure.atMost("mainjob.agent.rss_mib", agent.residentKib() / 1024.0, "MiB", 96));
     report.add(Figure.atMost("mainjob.agent.idle_cpu_percent", 100 * used / seconds, "%", 0.5));
+  }
+
+  private static String host(ProcessFleet.Way way) {
+    return "agent-" + name(way);
   }
 
   private static String name(ProcessFleet.Way way) {
