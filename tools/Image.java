@@ -40,7 +40,9 @@ final class Image {
    * Native code that a jar holds. What runs here is unpacked, because the libraries would do that
    * at each start into {@code /tmp}, which hardened hosts mount noexec; code for systems other than
    * Linux is left out. So are signatures: checking them costs seconds and, as long as the program
-   * runs, megabytes, and says nothing that the package's own hash does not.
+   * runs, megabytes, and says nothing that the package's own hash does not; and the JCA provider of
+   * BouncyCastle, which no program uses: Netty would look for it at each start and keep it, which
+   * costs 10 MiB.
    */
   private record NativeCode(String jar, List<String> unpacked, Pattern leftOut) {
     boolean keeps(String entry) {
@@ -50,9 +52,14 @@ final class Image {
 
   private static final Pattern SIGNATURES = Pattern.compile("META-INF/[^/]+\\.(SF|DSA|RSA|EC)");
 
+  private static final Pattern SIGNATURES_AND_PROVIDER =
+      Pattern.compile(
+          SIGNATURES
+              + "|(META-INF/versions/\\d+/)?org/bouncycastle/(jce|jcajce|pqc/jcajce)/provider/.*");
+
   private static final List<NativeCode> NATIVE_CODE =
       List.of(
-          new NativeCode("bcprov-", List.of(), SIGNATURES),
+          new NativeCode("bcprov-", List.of(), SIGNATURES_AND_PROVIDER),
           new NativeCode("bcpkix-", List.of(), SIGNATURES),
           new NativeCode("bcutil-", List.of(), SIGNATURES),
           // Our own: rewritten for the times and modes, which depend on zone and umask of the
