@@ -48,3 +48,21 @@ test_totals() {
       END { printf "Tests run: %d, Failures: %d, Errors: %d, Skipped: %d - in %s\n", run, failed, broken, skipped, where }'
   done
 }
+
+# requirement_totals: which requirements the tests since the file $1 showed, and by how many of them, for example: R1 (6).
+requirement_totals() {
+  local files
+  files=$(find . -path '*/target/requirements/*.tsv' -newer "$1")
+  [ -n "$files" ] || return 0
+  # shellcheck disable=SC2086 # file names have no spaces
+  cut -f 1,2 $files | sort -V | awk -F '\t' '
+    { if (!($1 in all)) order[++n] = $1; all[$1]++; if ($2 == "passed") passed[$1]++ }
+    END {
+      printf "Requirements with their tests that passed:"
+      for (i = 1; i <= n; i++) {
+        id = order[i]
+        printf " %s (%s)", id, passed[id] == all[id] ? all[id] : sprintf("%d of %d", passed[id], all[id])
+      }
+      print ""
+    }'
+}

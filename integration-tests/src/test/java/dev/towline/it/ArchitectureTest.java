@@ -47,6 +47,7 @@ final class ArchitectureTest {
   }
 
   @Test
+  @Requirement("G2")
   void proto_dependsOnNoOtherModule() {
     check(
         noClasses()
