@@ -86,8 +86,7 @@ final class MainJob implements Bench.Benchmark {
     List<Double> runs = samples.stream().map(run -> run.percentile(99)).toList();
     report.note(
         "over %s: p50 of each run %s, p99 %s"
-            .formatted(
-                name(way), samples.stream().map(run -> run.percentile(50)).toList(), runs));
+            .formatted(name(way), samples.stream().map(run -> run.percentile(50)).toList(), runs));
     report.add(
         Figure.atMost(
             "mainjob.directive." + name(way) + ".p99_ms",

@@ -104,7 +104,7 @@ final class ProgramImagesIT {
         "/root/agent-2.json");
     enrolled("agent", "agent-2", "/root/agent-2.json");
 
-    awaitOutput("online", "hosts", "list", "name=agent-2,state=online");
+    awaitOutput("HOST_STATE_ONLINE", "hosts", "show", "agent-2", "-o", "json");
     assertThat(towline("run", "--on", "agent-2", "--", "uname", "-n")).contains("agent-2");
   }
 
@@ -138,7 +138,7 @@ final class ProgramImagesIT {
         "/root/agent-3.json");
     enrolled("agent", "agent-3", "/root/agent-3.json");
 
-    awaitOutput("online", "hosts", "list", "name=agent-3,state=online");
+    awaitOutput("HOST_STATE_ONLINE", "hosts", "show", "agent-3", "-o", "json");
     assertThat(towline("run", "--on", "agent-3", "--", "uname", "-n")).contains("agent-3");
   }
 
