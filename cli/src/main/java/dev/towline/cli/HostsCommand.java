@@ -119,7 +119,7 @@ final class HostsCommand extends CommandGroup {
 
   @Command(
       name = "revoke",
-      header = "Ends all trust in a host, proxy or relay and cuts its session.",
+      header = "Ends all trust in a host, or a proxy by its id, and cuts its session.",
       description =
           "To come back, the host needs a new install command. Relays: towline relays revoke.",
       mixinStandardHelpOptions = true)

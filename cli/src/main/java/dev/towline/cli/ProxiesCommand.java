@@ -175,6 +175,12 @@ final class ProxiesCommand extends CommandGroup {
               paramLabel = "PATH",
               description = "also write the enrollment file for a proxy that is started by hand")
           @Nullable Path enrollmentFile,
+      @Option(
+              names = "--relay",
+              paramLabel = "NAME",
+              defaultValue = "",
+              description = "the proxy stands below this child relay (default: none)")
+          String relay,
       @Mixin OutputOptions output) {
     CreatedInstallCommand created;
     try (var client = context.connect()) {
@@ -184,6 +190,7 @@ final class ProxiesCommand extends CommandGroup {
               .createProxyCommand(
                   CreateProxyCommandRequest.newBuilder()
                       .setCluster(cluster)
+                      .setRelay(relay)
                       .setExpiresInMs(expires.toMillis())
                       .build());
     }

@@ -15,9 +15,11 @@ import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.NodeIdentity;
+import dev.towline.runtime.identity.Role;
 import io.grpc.stub.StreamObserver;
 
 final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
+  private static final ErrorCode IS_A_RELAY = ErrorCode.user("HOST_IS_A_RELAY");
   private static final ErrorCode NOT_QUARANTINED = ErrorCode.user("HOST_NOT_QUARANTINED");
 
   private final Hosts hosts;
@@ -42,6 +44,12 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   @Override
   public void revokeHost(RevokeHostRequest request, StreamObserver<Host> out) {
     Node node = hosts.hostOrNode(request.getHost());
+    if (node.role() == Role.RELAY) {
+      throw new TowlineException(
+          IS_A_RELAY,
+          "host: " + node.name() + " is a relay, which has to come off the child lists too",
+          "towline relays revoke " + node.name());
+    }
     String reason = request.getReason().isBlank() ? "by an operator" : request.getReason();
     Replies.reply(out, host(sessions.revoke(node.id(), reason)));
   }

@@ -69,6 +69,7 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
         out,
         commands.createForProxy(
             request.getCluster(),
+            request.getRelay(),
             Duration.ofMillis(request.getExpiresInMs()),
             AccessInterceptor.principal().user()));
   }

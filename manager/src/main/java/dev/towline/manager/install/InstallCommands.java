@@ -16,6 +16,7 @@ import dev.towline.proto.v1.InstallCommand;
 import dev.towline.proto.v1.PairedRelays;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
+import java.net.URI;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Base64;
@@ -106,8 +107,14 @@ public final class InstallCommands {
     return command(created, route, Map.of(), List.of());
   }
 
-  /** For the host of one more proxy of a cluster. */
-  public CreatedInstallCommand createForProxy(String name, Duration lifetime, String by) {
+  /**
+   * For the host of one more proxy of a cluster.
+   *
+   * @param below name of the child relay below which it stands; empty when it reaches the manager
+   */
+  public CreatedInstallCommand createForProxy(
+      String name, String below, Duration lifetime, String by) {
+    Route route = route("", below);
     ProxyCluster cluster = clusters.checkRoom(name);
     CreatedToken created =
         tokens.create(
@@ -115,9 +122,8 @@ public final class InstallCommands {
     var settings = new LinkedHashMap<String, Object>();
     settings.put("port", cluster.port());
     settings.put("http-ports", List.of(cluster.httpPort()));
-    settings.put(
-        "manager-public", Route.hostPort(addresses.hosts().getFirst(), addresses.publicPort()));
-    return command(created, addresses.direct(), settings, List.of());
+    settings.put("manager-public", URI.create(route.sources().getFirst()).getAuthority());
+    return command(created, route, settings, List.of());
   }
 
   /** For the host in the secure zone whose relay dials children. */

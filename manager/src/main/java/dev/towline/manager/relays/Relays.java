@@ -231,7 +231,8 @@ public final class Relays {
         throw invalid("pair: %s is not the parent of %s".formatted(parent.name(), child.name()));
       }
       tx.relays().unpair(parent.id(), child.id());
-      return tell(tx, parent.id());
+      // The child first: what it hears may come through this parent.
+      return Stream.concat(tell(tx, child.id()).stream(), tell(tx, parent.id()).stream()).toList();
     });
   }
 
@@ -278,10 +279,15 @@ public final class Relays {
       List<Pair> pairs = tx.relays().pairs();
       tx.tokens().revokeOf(relay.id(), clock.millis());
       tx.relays().delete(relay.id());
-      return pairs.stream()
-          .filter(pair -> pair.childId().equals(relay.id()))
-          .flatMap(pair -> tell(tx, pair.parentId()).stream())
-          .toList();
+      List<QueuedDirective> told = new ArrayList<>();
+      for (Pair pair : pairs) {
+        if (pair.childId().equals(relay.id())) {
+          told.addAll(tell(tx, pair.parentId()));
+        } else if (pair.parentId().equals(relay.id())) {
+          told.addAll(tell(tx, pair.childId()));
+        }
+      }
+      return told;
     });
     reports.forget(removed[0]);
     return removed[0];
@@ -373,6 +379,11 @@ public final class Relays {
     if (relay.child()) {
       configuration.setChild(
           RelayChildRole.newBuilder()
+              .addAllParents(
+                  tx.relays().pairs().stream()
+                      .filter(pair -> pair.childId().equals(relay.id()))
+                      .map(Pair::parentId)
+                      .toList())
               .setDialPort(portOf(relay.dialAddress()))
               .setDownstreamAddress(relay.downstreamAddress())
               .setSessionPort(relay.sessionPort())
