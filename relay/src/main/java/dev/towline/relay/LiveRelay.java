@@ -30,6 +30,7 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -172,8 +173,12 @@ final class LiveRelay implements AutoCloseable {
   String apply(ConfigureRelay wanted) throws IOException {
     List<String> ignored = new ArrayList<>();
     for (Map.Entry<String, String> setting : wanted.getSettingsMap().entrySet()) {
-      if (RelayTuning.of(setting.getKey()).isEmpty()) {
-        ignored.add(setting.getKey());
+      boolean known =
+          RelayTuning.of(setting.getKey())
+              .filter(tuning -> tuning.accepts(setting.getValue()))
+              .isPresent();
+      if (!known) {
+        ignored.add(setting.getKey() + "=" + setting.getValue());
       }
     }
     ConfigureRelay before = configuration;
@@ -219,16 +224,22 @@ final class LiveRelay implements AutoCloseable {
       }
     } else if (present == null) {
       RelayChild started = parts.newChild().apply(now.child().get());
+      started.parents(parents());
       started.startRegistered(authority(), parts.member().self().id());
       child = started;
       LOG.info("a child relay from now on, dialled on port {}", started.port());
     } else {
       present.settings(now.child().get());
+      present.parents(parents());
       if (!present.isRegistered()) {
         present.startRegistered(authority(), parts.member().self().id());
       }
     }
     changed();
+  }
+
+  private Set<String> parents() {
+    return Set.copyOf(configuration.getChild().getParentsList());
   }
 
   private ChildAuthority.Registered authority() {

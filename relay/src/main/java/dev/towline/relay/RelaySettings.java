@@ -112,7 +112,7 @@ final class RelaySettings {
   RelaySettings managed(Map<String, String> said) {
     Map<String, Origin> merged = new LinkedHashMap<>(values);
     said.forEach((key, value) -> {
-      if (RelayTuning.of(key).isPresent()) {
+      if (RelayTuning.of(key).filter(tuning -> tuning.accepts(value)).isPresent()) {
         merged.put(key, new Origin(value, "manager"));
       }
     });

@@ -1,5 +1,6 @@
 package dev.towline.relay;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -9,6 +10,8 @@ import picocli.CommandLine.Option;
 
 /** Options that several commands share. */
 final class SettingsOptions {
+  private static final Path USUAL_CONFIG = Path.of("/etc/towline/relay.yaml");
+
   @Option(names = "--data", paramLabel = "DIR", description = "Directory of everything it keeps.")
   private @Nullable String data;
 
@@ -54,7 +57,11 @@ final class SettingsOptions {
       description = "Where Prometheus may ask; 'off' for nowhere.")
   private @Nullable String metrics;
 
-  @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description =
+          "YAML file with settings (default: /etc/towline/relay.yaml, when there is one).")
   private @Nullable Path config;
 
   RelaySettings resolve() {
@@ -69,7 +76,12 @@ final class SettingsOptions {
     put(flags, "public-port", publicPort);
     put(flags, "updates-port", updatesPort);
     put(flags, "metrics", metrics);
-    return RelaySettings.resolve(flags, System.getenv(), Optional.ofNullable(config));
+    return RelaySettings.resolve(flags, System.getenv(), file());
+  }
+
+  private Optional<Path> file() {
+    return Optional.ofNullable(config)
+        .or(() -> Optional.of(USUAL_CONFIG).filter(Files::isReadable));
   }
 
   private static void put(Map<String, String> flags, String key, @Nullable String value) {

@@ -56,12 +56,16 @@ final class ChildServer implements AutoCloseable {
       String ownId,
       InetSocketAddress address,
       Duration keepAlive,
+      KnownParents parents,
       InstantSource clock)
       throws IOException {
     PeerInterceptor peers =
         new PeerInterceptor(
             authority.verifier(),
-            identity -> identity.role() == Role.RELAY && !identity.id().equals(ownId),
+            identity ->
+                identity.role() == Role.RELAY
+                    && !identity.id().equals(ownId)
+                    && parents.accepts(identity.id()),
             (method, peer, reason) ->
                 LOG.warn(
                     "refused {} from {}: {}",

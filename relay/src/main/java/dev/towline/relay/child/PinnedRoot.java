@@ -5,14 +5,12 @@ import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.TrustAnchors;
-import java.net.Socket;
+import dev.towline.runtime.tls.CheckingTrustManager;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,9 +18,7 @@ import org.jspecify.annotations.Nullable;
  * root along with its chain, it counts when its fingerprint is the known one, and then everything
  * is checked as ever. Only relays are accepted.
  */
-public final class PinnedRoot extends X509ExtendedTrustManager {
-  private static final X509Certificate[] NO_ISSUERS = {};
-
+public final class PinnedRoot extends CheckingTrustManager {
   private final String fleet;
   private final String fingerprint;
   private final PeerVerifier verifier;
@@ -46,7 +42,8 @@ public final class PinnedRoot extends X509ExtendedTrustManager {
     return new TrustAnchors(fleet, known == null ? List.of() : List.of(known));
   }
 
-  private void check(X509Certificate[] chain) throws CertificateException {
+  @Override
+  protected void check(X509Certificate[] chain) throws CertificateException {
     Optional<X509Certificate> presented =
         List.of(chain).stream()
             .filter(certificate -> Fingerprints.of(certificate).equalsIgnoreCase(fingerprint))
@@ -59,46 +56,5 @@ public final class PinnedRoot extends X509ExtendedTrustManager {
         instanceof PeerCheck.Refused(String code, String detail)) {
       throw new CertificateException(code + ": " + detail);
     }
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public X509Certificate[] getAcceptedIssuers() {
-    return NO_ISSUERS;
   }
 }

@@ -16,6 +16,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -46,6 +47,7 @@ public final class RelayChild implements AutoCloseable {
   private final CreditBudget budget;
   private final ParentLinks links;
   private final ListenerGate.Parts gates;
+  private final KnownParents parents;
 
   private @Nullable ChildServer server;
   private @Nullable Registration registered;
@@ -71,10 +73,39 @@ public final class RelayChild implements AutoCloseable {
     this.budget = budget;
     this.clock = clock;
     this.random = random;
-    this.links = new ParentLinks(io.loop(), this::tuning, changed);
+    this.parents = new KnownParents(clock);
+    this.links =
+        new ParentLinks(
+            io.loop(),
+            this::tuning,
+            () -> {
+              parents.held(holdsAny());
+              changed.run();
+            });
     this.gates =
         new ListenerGate.Parts(
             this::tuning, tunnelled, new SocketOwners(Path.of("/proc")), io.loop(), blocking);
+  }
+
+  private boolean holdsAny() {
+    return !links.all().isEmpty();
+  }
+
+  /**
+   * Accepts only these as parents from now on; connections of others end.
+   *
+   * @param ids none when any relay of the fleet may be one
+   */
+  public void parents(Set<String> ids) {
+    parents.are(ids);
+    io.loop()
+        .execute(() -> {
+          for (ParentLink link : links.all()) {
+            if (!parents.keeps(link.description().parentId())) {
+              link.lost("no parent of this child any more");
+            }
+          }
+        });
   }
 
   private ChildSettings.Tuning tuning() {
@@ -138,7 +169,14 @@ public final class RelayChild implements AutoCloseable {
     server =
         bound(() ->
             ChildServer.start(
-                io, links, authority, ownId, settings.listen(), settings.keepAlive(), clock));
+                io,
+                links,
+                authority,
+                ownId,
+                settings.listen(),
+                settings.keepAlive(),
+                parents,
+                clock));
   }
 
   private TunnelListener listen(RelayTarget target, InetSocketAddress address, ListenerGate gate)

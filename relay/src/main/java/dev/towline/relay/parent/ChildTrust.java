@@ -5,9 +5,9 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.CheckingTrustManager;
 import dev.towline.runtime.tls.FleetTls;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
-import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
@@ -16,10 +16,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
-import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
-import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
  * Whether the one who answers is the listed child (R2): by its certificate, or, as long as it has
@@ -108,10 +106,9 @@ final class ChildTrust {
   }
 
   /** In the handshake: the listed child, or a key that signs for itself and has to prove more. */
-  private final class ListedOrSelfSigned extends X509ExtendedTrustManager {
-    private static final X509Certificate[] NO_ISSUERS = {};
-
-    private void check(X509Certificate[] chain) throws CertificateException {
+  private final class ListedOrSelfSigned extends CheckingTrustManager {
+    @Override
+    protected void check(X509Certificate[] chain) throws CertificateException {
       if (chain.length == 1) {
         try {
           chain[0].verify(chain[0].getPublicKey());
@@ -124,47 +121,6 @@ final class ChildTrust {
           instanceof PeerCheck.Refused(String code, String detail)) {
         throw new CertificateException(code + ": " + detail);
       }
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String authType)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String authType)
-        throws CertificateException {
-      check(chain);
-    }
-
-    @Override
-    public X509Certificate[] getAcceptedIssuers() {
-      return NO_ISSUERS;
     }
   }
 }

@@ -22,6 +22,7 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -48,6 +49,25 @@ final class RelayTrustTest {
       awaitError(stranger);
 
       assertThat(pair.child.links()).isEmpty();
+    }
+  }
+
+  @Test
+  @Requirement("R2")
+  void child_relayThatIsNotItsParent_isRefused_andLeftWhenItIsNoLonger() {
+    try (Target target = Target.echo();
+        Pair pair = new Pair(target.address(), target.address())) {
+      pair.child.parents(Set.of("parent-2"));
+      pair.parent.children(List.of(Pair.listed("child-1", pair.childPort, new byte[0])));
+      awaitError(pair.parent);
+      assertThat(pair.child.links()).isEmpty();
+
+      pair.child.parents(Set.of("parent-1", "parent-2"));
+      pair.awaitUp();
+
+      pair.child.parents(Set.of("parent-2"));
+      Await.until("left", () -> pair.child.links().isEmpty());
+      awaitError(pair.parent);
     }
   }
 
