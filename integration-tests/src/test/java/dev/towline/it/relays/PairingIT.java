@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class PairingIT {
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   static Path directory;
+
   private static RelayFleet fleet;
 
   @BeforeAll

@@ -36,6 +36,7 @@ class RelayTopologyIT {
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   static Path directory;
+
   private static RelayFleet fleet;
 
   @BeforeAll
@@ -111,6 +112,70 @@ class RelayTopologyIT {
             return false;
           }
         });
+  }
+
+  @Test
+  @Requirement({"R8", "G7", "P5"})
+  void proxyBelowAChild_needsItsAddressOnly_andTheTraceNamesBoth() {
+    RelayFleet.Relays pair = fleet.startPair("prx-hq", "prx-dmz");
+    String address = fleet.place("prx").address();
+    fleet.fleet().towline("proxies", "create-cluster", "below", "--address", address);
+    Path proxyFile = fleet.file("prx.json");
+    fleet
+        .fleet()
+        .towline(
+            "proxies",
+            "command",
+            "below",
+            "--relay",
+            "prx-dmz",
+            "--enrollment-file",
+            proxyFile.toString());
+    assertThat(proxyFile).content().contains(pair.child().address() + ":7443");
+    fleet
+        .fleet()
+        .start(
+            "prx",
+            "towline-proxy",
+            List.of(
+                "run",
+                "--data",
+                fleet.file("data/prx").toString(),
+                "--enrollment",
+                proxyFile.toString(),
+                "--listen",
+                address,
+                "--port",
+                "443",
+                "--http-port",
+                "8080"))
+        .awaitLine("towline-proxy online", RelayFleet.BOUND);
+    Path agentFile = fleet.file("prx-1.json");
+    fleet
+        .fleet()
+        .towline(
+            "install-command",
+            "create",
+            "--proxy-cluster",
+            "below",
+            "--enrollment-file",
+            agentFile.toString());
+    fleet.fleet().startAgent("prx-1", agentFile);
+    Host host =
+        fleet.awaitHost(
+            "prx-1",
+            "online through proxy and relays",
+            RelayFleet.BOUND,
+            each ->
+                each.getState() == HostState.HOST_STATE_ONLINE
+                    && each.getPath().getKind() == dev.towline.proto.v1.Path.Kind.PROXY_AND_RELAY);
+    assertThat(host.getPath().getHopsList()).hasSize(3);
+    assertThat(fleet.trace("prx-1").getHopsList())
+        .extracting(TraceHop::getRole)
+        .containsExactly(
+            Role.ROLE_AGENT, Role.ROLE_PROXY, Role.ROLE_RELAY, Role.ROLE_RELAY, Role.ROLE_MANAGER);
+    assertThat(fleet.trace("prx-1").getHopsList().subList(0, 4))
+        .allSatisfy(hop -> assertThat(hop.getRoundTripUs()).as(hop.getName()).isPositive());
   }
 
   @Test
