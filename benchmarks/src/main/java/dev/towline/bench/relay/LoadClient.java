@@ -176,6 +176,7 @@ final class LoadClient implements LoadMain.Commands {
   }
 
   private String hold(InetSocketAddress target, int connections) throws IOException {
+    ByteBuffer message = ByteBuffer.allocateDirect(1);
     byte[] source = target.getAddress().getAddress();
     for (int i = 0; i < connections; i++) {
       // As many hosts do; one address alone may not have so many.
@@ -184,18 +185,19 @@ final class LoadClient implements LoadMain.Commands {
       channel.bind(new InetSocketAddress(InetAddress.getByAddress(source), 0));
       channel.connect(target);
       held.add(channel);
+      ask(channel, message);
     }
-    ByteBuffer message = ByteBuffer.allocateDirect(1);
     int answered = 0;
-    for (int turn = 0; turn < 2; turn++) {
-      answered = 0;
-      for (SocketChannel channel : held) {
-        LoadSink.writeAll(channel, message.clear());
-        readFully(channel, message.clear());
-        answered++;
-      }
+    for (SocketChannel channel : held) {
+      ask(channel, message);
+      answered++;
     }
     return Integer.toString(answered);
+  }
+
+  private static void ask(SocketChannel channel, ByteBuffer message) throws IOException {
+    LoadSink.writeAll(channel, message.clear());
+    readFully(channel, message.clear());
   }
 
   private static void readFully(SocketChannel channel, ByteBuffer buffer) throws IOException {

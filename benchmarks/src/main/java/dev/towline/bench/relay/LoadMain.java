@@ -1,5 +1,6 @@
 package dev.towline.bench.relay;
 
+import dev.towline.testing.DelayingProxy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -25,11 +26,14 @@ public final class LoadMain {
         switch (arguments[0]) {
           case "sink" -> new LoadSink(address(arguments, 1));
           case "client" -> new LoadClient();
-          case "delay" ->
-              new DelayingProxy(
-                  address(arguments, 1),
-                  address(arguments, 3),
-                  Duration.ofMillis(Long.parseLong(arguments[5])));
+          case "delay" -> {
+            DelayingProxy proxy =
+                new DelayingProxy(
+                    address(arguments, 1),
+                    address(arguments, 3),
+                    Duration.ofMillis(Long.parseLong(arguments[5])));
+            yield _ -> proxy.address().toString();
+          }
           default -> throw new IllegalArgumentException("role: " + arguments[0]);
         };
     System.out.println("ready");

@@ -40,6 +40,13 @@ final class Processes {
     return Long.parseLong(fields[11]) + Long.parseLong(fields[12]);
   }
 
+  /** How many files and sockets a process has open. */
+  static long descriptors(Program program) throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/" + program.pid() + "/fd"))) {
+      return all.count();
+    }
+  }
+
   /** A port that nothing listens on, on any address. */
   static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0)) {

@@ -27,6 +27,11 @@ record TowlinePassage(InetSocketAddress entry, Program parent, Program child) im
     return Math.max(parent.residentKib(), child.residentKib()) / 1024.0;
   }
 
+  /** Of both. */
+  long descriptors() throws IOException {
+    return Processes.descriptors(parent) + Processes.descriptors(child);
+  }
+
   /** The fleet ends its programs. */
   @Override
   public void close() {}

@@ -1,14 +1,17 @@
-package dev.towline.bench.relay;
+package dev.towline.testing;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -16,21 +19,26 @@ import java.util.concurrent.locks.LockSupport;
  * no limit of its own: what is on its way may be {@value #SLOTS} reads of {@value #READ} bytes in
  * each direction of each connection.
  *
- * <p>Threading: two threads for each direction, one reads and one writes when the time has come.
- * Failure: a side that breaks closes both.
+ * <p>Lifecycle: from its construction to {@link #close}. Threading: two threads for each direction,
+ * one reads and one writes when the time has come. Failure: a side that breaks closes both.
  */
-final class DelayingProxy implements LoadMain.Commands {
+public final class DelayingProxy implements AutoCloseable {
   private static final int READ = 64 * 1024;
   private static final int SLOTS = 2048;
 
   private final ServerSocketChannel listener;
   private final InetSocketAddress target;
   private final long delayNanos;
+  private final List<SocketChannel> channels = new CopyOnWriteArrayList<>();
+  private volatile boolean closed;
 
   /** Bytes and when they may go on; none at the end. */
   private record Slot(ByteBuffer bytes, long due) {}
 
-  DelayingProxy(InetSocketAddress address, InetSocketAddress target, Duration oneWay)
+  /**
+   * @param address where it listens
+   */
+  public DelayingProxy(InetSocketAddress address, InetSocketAddress target, Duration oneWay)
       throws IOException {
     this.target = target;
     this.delayNanos = oneWay.toNanos();
@@ -39,9 +47,21 @@ final class DelayingProxy implements LoadMain.Commands {
     Thread.ofPlatform().daemon().name("accept").start(this::acceptAll);
   }
 
+  public InetSocketAddress address() {
+    try {
+      return (InetSocketAddress) listener.getLocalAddress();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Override
-  public String answer(String[] words) {
-    throw new IllegalArgumentException("it takes no commands");
+  public void close() throws IOException {
+    closed = true;
+    listener.close();
+    for (SocketChannel channel : channels) {
+      channel.close();
+    }
   }
 
   private void acceptAll() {
@@ -49,12 +69,16 @@ final class DelayingProxy implements LoadMain.Commands {
       try {
         SocketChannel in = listener.accept();
         SocketChannel out = SocketChannel.open(target);
+        channels.add(in);
+        channels.add(out);
         in.setOption(StandardSocketOptions.TCP_NODELAY, true);
         out.setOption(StandardSocketOptions.TCP_NODELAY, true);
         pass(in, out);
         pass(out, in);
       } catch (IOException e) {
-        System.err.println("delaying proxy: " + e);
+        if (closed) {
+          return;
+        }
       }
     }
   }
@@ -103,7 +127,9 @@ final class DelayingProxy implements LoadMain.Commands {
           to.shutdownOutput();
           return;
         }
-        LoadSink.writeAll(to, slot.bytes());
+        while (slot.bytes().hasRemaining()) {
+          to.write(slot.bytes());
+        }
         var _ = free.offer(slot.bytes());
       }
     } catch (IOException e) {
