@@ -19,5 +19,8 @@ public final class CarryMethod {
   /** HTTP/2 window of a stream and, in this library, of its connection too. */
   public static final int FLOW_CONTROL_WINDOW = 4 * 1024 * 1024;
 
+  /** Tunnels at once over one persistent connection; both relays hold to it. */
+  public static final int MAX_TUNNELS = 4096;
+
   private CarryMethod() {}
 }

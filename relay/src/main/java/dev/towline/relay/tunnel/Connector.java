@@ -12,6 +12,11 @@ public interface Connector {
    */
   void connect(OpenTunnel open, TunnelPump pump);
 
+  /** Says no to an open that asks for more than it may; whoever counts refusals counts it. */
+  default void refuse(TunnelPump pump, String code, String detail) {
+    pump.connectFailed(code, detail);
+  }
+
   /** A side that never connects anywhere: the child. */
   static Connector none() {
     return (open, pump) -> pump.connectFailed("PROTOCOL", "this relay connects nowhere");

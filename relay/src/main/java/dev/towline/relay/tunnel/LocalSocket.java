@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * event of the tunnel.
  */
 public final class LocalSocket extends ChannelInboundHandlerAdapter {
+  private static final int RESET = 0;
+  private static final int IN_ORDER = -1;
+
   private final Channel channel;
   private final Queue<Runnable> early = new ArrayDeque<>();
   private @Nullable TunnelPump pump;
@@ -39,6 +42,8 @@ public final class LocalSocket extends ChannelInboundHandlerAdapter {
     config.setOption(ChannelOption.TCP_NODELAY, true);
     config.setOption(ChannelOption.SO_KEEPALIVE, true);
     config.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+    // Until it is closed in order: when this process is killed, the kernel resets it.
+    linger(RESET);
     channel.pipeline().addLast(this);
   }
 
@@ -48,12 +53,16 @@ public final class LocalSocket extends ChannelInboundHandlerAdapter {
 
   /** Resets the connection: its peer can't take what it got for complete. */
   public void abort() {
+    linger(RESET);
+    var _ = channel.close();
+  }
+
+  private void linger(int how) {
     try {
-      channel.config().setOption(ChannelOption.SO_LINGER, 0);
+      channel.config().setOption(ChannelOption.SO_LINGER, how);
     } catch (ChannelException e) {
       // Closed already; then there is nothing to reset.
     }
-    var _ = channel.close();
   }
 
   void attach(TunnelPump attached) {
@@ -76,6 +85,7 @@ public final class LocalSocket extends ChannelInboundHandlerAdapter {
   }
 
   void close() {
+    linger(IN_ORDER);
     var _ = channel.close();
   }
 

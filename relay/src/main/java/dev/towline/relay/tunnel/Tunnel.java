@@ -101,8 +101,10 @@ public final class Tunnel {
 
   /** The stream takes another data frame. Holds for one. */
   public void streamReady() {
-    streamReady = true;
-    flush();
+    if (end == null) {
+      streamReady = true;
+      flush();
+    }
   }
 
   /** The stream is gone: because the peer was done with it, or because the link broke. */
