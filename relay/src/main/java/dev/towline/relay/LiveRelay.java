@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -382,6 +383,17 @@ final class LiveRelay implements AutoCloseable {
     RelayChild present = child;
     if (present != null) {
       all.addAll(present.links());
+    }
+    return all;
+  }
+
+  /** How often connections were refused, by reason: as a child and as a parent. */
+  Map<String, Long> refusals() {
+    Map<String, Long> all =
+        new TreeMap<>(parts.io().loop().submit(connector::refusals).syncUninterruptibly().getNow());
+    RelayChild present = child;
+    if (present != null) {
+      all.putAll(present.refusals());
     }
     return all;
   }

@@ -315,7 +315,11 @@ final class Relay {
     LOG.info("towline-relay ready: {}", member.self());
     try (MetricsServer _ =
         MetricsServer.start(
-            relay.settings().text("metrics"), relay::links, around.io(), around.blocking())) {
+            relay.settings().text("metrics"),
+            relay::links,
+            relay::refusals,
+            around.io(),
+            around.blocking())) {
       ended.get();
     } finally {
       started.close(Goodbye.Reason.AGENT_STOP);

@@ -2,6 +2,8 @@ package dev.towline.relay.child;
 
 import dev.towline.proto.v1.RelayTarget;
 import dev.towline.relay.link.LinkPace;
+import dev.towline.relay.link.Refusals;
+import dev.towline.relay.tunnel.CarryMethod;
 import io.grpc.netty.shaded.io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -27,14 +29,34 @@ import org.slf4j.LoggerFactory;
  */
 final class ParentLinks {
   private static final Logger LOG = LoggerFactory.getLogger(ParentLinks.class);
-  private static final int MAX_WAITING = 1024;
+
+  /** Refused: no parent is connected, or none of those that are took the connection in time. */
+  static final String NO_PARENT = "NO_PARENT";
+
+  static final String NO_STREAM = "NO_STREAM_IN_TIME";
+
+  /** Refused by the gate of a listener. */
+  static final String NOT_ADMITTED = "NOT_ADMITTED";
+
+  /** Refused: too many wait already. */
+  static final String QUEUE_FULL = "QUEUE_FULL";
+
+  /** Refused: each pair carries as much as it may. */
+  static final String PAIR_FULL = "PAIR_FULL";
+
+  private static final int MAX_WAITING = 4096;
+
+  /** Tunnels at once over all connections of one parent. */
+  static final int MAX_OF_PAIR = 10_000;
 
   private final EventLoop loop;
   private final Supplier<ChildSettings.Tuning> tuning;
   private final Runnable changed;
 
+  private final Refusals refusals = new Refusals();
   private final List<ParentLink> links = new ArrayList<>();
   private final Deque<Claim> waiting = new ArrayDeque<>();
+  private long waited;
 
   ParentLinks(EventLoop loop, Supplier<ChildSettings.Tuning> tuning, Runnable changed) {
     this.loop = loop;
@@ -46,10 +68,10 @@ final class ParentLinks {
   final class Claim {
     private final RelayTarget target;
     private final Consumer<ServerCarry> granted;
-    private final Runnable gaveUp;
+    private final Consumer<String> gaveUp;
     private @Nullable Future<?> timer;
 
-    private Claim(RelayTarget target, Consumer<ServerCarry> granted, Runnable gaveUp) {
+    private Claim(RelayTarget target, Consumer<ServerCarry> granted, Consumer<String> gaveUp) {
       this.target = target;
       this.granted = granted;
       this.gaveUp = gaveUp;
@@ -64,7 +86,7 @@ final class ParentLinks {
 
     private void expire() {
       if (waiting.remove(this)) {
-        gaveUp.run();
+        refuse(this, links.isEmpty() ? NO_PARENT : NO_STREAM);
       }
     }
 
@@ -75,16 +97,23 @@ final class ParentLinks {
     }
   }
 
-  /** Grants at once when a stream is there; otherwise waits for one, for a bounded time. */
-  Claim claim(RelayTarget target, Consumer<ServerCarry> granted, Runnable gaveUp) {
+  /**
+   * Grants at once when a stream is there; otherwise waits for one, for a bounded time.
+   *
+   * @param gaveUp hears why, when there will be none
+   */
+  Claim claim(RelayTarget target, Consumer<ServerCarry> granted, Consumer<String> gaveUp) {
     Claim claim = new Claim(target, granted, gaveUp);
     Optional<ParentLink> link = waiting.isEmpty() ? best(target) : Optional.empty();
     if (link.isPresent()) {
       granted.accept(link.get().take());
     } else if (waiting.size() >= MAX_WAITING) {
-      gaveUp.run();
+      refuse(claim, QUEUE_FULL);
+    } else if (allFull()) {
+      refuse(claim, PAIR_FULL);
     } else {
       waiting.add(claim);
+      waited++;
       claim.timer =
           loop.schedule(claim::expire, tuning.get().patience().toMillis(), TimeUnit.MILLISECONDS);
       links.forEach(ParentLink::askForStreams);
@@ -92,14 +121,60 @@ final class ParentLinks {
     return claim;
   }
 
+  private void refuse(Claim claim, String reason) {
+    refusals.count(reason);
+    claim.gaveUp.accept(reason);
+  }
+
+  private boolean allFull() {
+    return !links.isEmpty() && links.stream().allMatch(this::full);
+  }
+
+  /** Whether a connection, or the pair that it belongs to, carries as much as it may. */
+  private boolean full(ParentLink link) {
+    if (link.activeCount() >= CarryMethod.MAX_TUNNELS) {
+      return true;
+    }
+    String parent = link.description().parentId();
+    int pair = 0;
+    for (ParentLink each : links) {
+      pair += each.description().parentId().equals(parent) ? each.activeCount() : 0;
+    }
+    return pair >= MAX_OF_PAIR;
+  }
+
+  /**
+   * The least loaded connection. Sessions go over connection 0 of a pair while it has a stream;
+   * everything else leaves that one alone as long as its parent has others.
+   */
   private Optional<ParentLink> best(RelayTarget target) {
     boolean session = target == RelayTarget.RELAY_TARGET_SESSION;
     return links.stream()
-        .filter(ParentLink::usable)
+        .filter(link -> link.usable() && !full(link))
+        .filter(link -> session || !keptForSessions(link))
         .min(
             Comparator.<ParentLink>comparingInt(
                     link -> (link.description().index() == 0) == session ? 0 : 1)
                 .thenComparingInt(ParentLink::activeCount));
+  }
+
+  private boolean keptForSessions(ParentLink link) {
+    String parent = link.description().parentId();
+    return link.description().index() == 0
+        && links.stream()
+            .anyMatch(each ->
+                each.description().index() != 0
+                    && !each.draining()
+                    && each.description().parentId().equals(parent));
+  }
+
+  /** How many connections from below found no stream ready for them. */
+  long waited() {
+    return waited;
+  }
+
+  Refusals refusals() {
+    return refusals;
   }
 
   void streamOffered() {

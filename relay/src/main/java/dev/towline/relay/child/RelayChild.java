@@ -15,6 +15,7 @@ import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -247,6 +248,16 @@ public final class RelayChild implements AutoCloseable {
                     link.totals(),
                     ""))
             .toList());
+  }
+
+  /** How many connections from below found no stream ready for them, and had to wait. */
+  public long waited() {
+    return onLoop(links::waited);
+  }
+
+  /** How often connections from below were refused, by reason. */
+  public Map<String, Long> refusals() {
+    return onLoop(() -> links.refusals().counts());
   }
 
   /** To be called when something was revoked, and now and then, because certificates expire. */

@@ -96,6 +96,7 @@ final class TunnelListener implements AutoCloseable {
             origin -> claim(socket, origin),
             why -> {
               LOG.warn("connection from {} to {} refused: {}", source, here, why);
+              links.refusals().count(ParentLinks.NOT_ADMITTED);
               socket.abort();
             });
     var _ = socket.channel().closeFuture().addListener(_ -> visit.left());
@@ -115,9 +116,8 @@ final class TunnelListener implements AutoCloseable {
         links.claim(
             target,
             carry -> carry.serve(Tunnel.opening(open, budget), socket, how -> ended(open, how)),
-            () -> {
-              LOG.warn(
-                  "connection from {} reset: no parent took it in time", open.getSourceAddress());
+            reason -> {
+              LOG.warn("connection from {} reset: {}", open.getSourceAddress(), reason);
               socket.abort();
             });
     var _ = socket.channel().closeFuture().addListener(_ -> claim.cancel());

@@ -296,7 +296,14 @@ final class ChildConnection {
   /** Before the child is registered, its own enrollment is all that may pass (R6). */
   private void connect(OpenTunnel open, TunnelPump pump) {
     if (paired && open.getTarget() != RelayTarget.RELAY_TARGET_SESSION) {
-      pump.connectFailed("NOT_REGISTERED", "the child is not registered yet");
+      connector.refuse(pump, "NOT_REGISTERED", "the child is not registered yet");
+      return;
+    }
+    if (taken > CarryMethod.MAX_TUNNELS) {
+      connector.refuse(
+          pump,
+          "CONNECTION_FULL",
+          CarryMethod.MAX_TUNNELS + " tunnels go over this connection, as many as may");
       return;
     }
     connector.connect(open, pump);

@@ -3,6 +3,7 @@ package dev.towline.relay.parent;
 import dev.towline.proto.v1.OpenTunnel;
 import dev.towline.proto.v1.RelayTarget;
 import dev.towline.relay.link.Addresses;
+import dev.towline.relay.link.Refusals;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.tunnel.Connector;
 import dev.towline.relay.tunnel.LocalSocket;
@@ -35,6 +36,7 @@ public final class TargetConnector implements Connector {
   private final Executor lookups;
   private final Duration connectTimeout;
   private final OpenTunnels tunnels;
+  private final Refusals refusals = new Refusals();
   private final Map<RelayTarget, List<ServerAddress>> targets = new EnumMap<>(RelayTarget.class);
 
   public TargetConnector(
@@ -60,11 +62,21 @@ public final class TargetConnector implements Connector {
   public void connect(OpenTunnel open, TunnelPump pump) {
     List<ServerAddress> addresses = targets.getOrDefault(open.getTarget(), List.of());
     if (addresses.isEmpty()) {
-      pump.connectFailed(
-          "TARGET_UNKNOWN", "this parent has no address for target " + open.getTarget());
+      refuse(pump, "TARGET_UNKNOWN", "this parent has no address for target " + open.getTarget());
       return;
     }
     tryNext(open, pump, List.copyOf(addresses), 0);
+  }
+
+  @Override
+  public void refuse(TunnelPump pump, String code, String detail) {
+    refusals.count(code);
+    pump.connectFailed(code, detail);
+  }
+
+  /** How often tunnels were refused, by reason. To be asked on the loop. */
+  public Map<String, Long> refusals() {
+    return refusals.counts();
   }
 
   private void tryNext(OpenTunnel open, TunnelPump pump, List<ServerAddress> addresses, int index) {
@@ -125,7 +137,7 @@ public final class TargetConnector implements Connector {
     if (index + 1 < addresses.size()) {
       tryNext(open, pump, addresses, index + 1);
     } else {
-      pump.connectFailed("TARGET_UNREACHABLE", "no address of the target answered");
+      refuse(pump, "TARGET_UNREACHABLE", "no address of the target answered");
     }
   }
 

@@ -8,17 +8,23 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import io.prometheus.metrics.model.snapshots.Unit;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
-/** The persistent connections as Prometheus sees them: one time series each, as they are now. */
+/**
+ * The persistent connections as Prometheus sees them: one time series each, as they are now; and
+ * what was refused.
+ */
 final class LinkMetrics implements MultiCollector {
   private static final String PREFIX = "towline_relay_connection_";
 
   private final Supplier<List<LinkView>> links;
+  private final Supplier<Map<String, Long>> refusals;
 
-  LinkMetrics(Supplier<List<LinkView>> links) {
+  LinkMetrics(Supplier<List<LinkView>> links, Supplier<Map<String, Long>> refusals) {
     this.links = links;
+    this.refusals = refusals;
   }
 
   @Override
@@ -68,7 +74,24 @@ final class LinkMetrics implements MultiCollector {
             "Tunnelled TCP connections since it came up.",
             link -> link.totals().opened()),
         bytes(now, "sent", link -> link.totals().bytesSent()),
-        bytes(now, "received", link -> link.totals().bytesReceived()));
+        bytes(now, "received", link -> link.totals().bytesReceived()),
+        refused());
+  }
+
+  private CounterSnapshot refused() {
+    CounterSnapshot.Builder all =
+        CounterSnapshot.builder()
+            .name("towline_relay_refused")
+            .help("Connections that were refused, by reason.");
+    refusals
+        .get()
+        .forEach((reason, count) ->
+            all.dataPoint(
+                CounterSnapshot.CounterDataPointSnapshot.builder()
+                    .labels(Labels.of("reason", reason))
+                    .value(count)
+                    .build()));
+    return all.build();
   }
 
   private static GaugeSnapshot gauge(

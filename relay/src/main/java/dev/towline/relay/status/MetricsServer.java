@@ -24,6 +24,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -52,14 +53,19 @@ public final class MetricsServer implements AutoCloseable {
   /**
    * @param address {@code host:port}, or {@code off}
    * @param links may block for a moment
+   * @param refusals how often connections were refused, by reason; may block for a moment
    */
   public static MetricsServer start(
-      String address, Supplier<List<LinkView>> links, RelayIo io, Executor blocking) {
+      String address,
+      Supplier<List<LinkView>> links,
+      Supplier<Map<String, Long>> refusals,
+      RelayIo io,
+      Executor blocking) {
     if (address.isEmpty() || address.equals("off")) {
       return new MetricsServer(null);
     }
     PrometheusRegistry registry = new PrometheusRegistry();
-    registry.register(new LinkMetrics(links));
+    registry.register(new LinkMetrics(links, refusals));
     try {
       var bound =
           new ServerBootstrap()

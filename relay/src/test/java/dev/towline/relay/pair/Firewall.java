@@ -9,12 +9,14 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Passes TCP connections on to a port, until it turns silent: then bytes vanish, no reset. */
 final class Firewall implements AutoCloseable {
   private final ServerSocket listener;
   private final int target;
   private final List<Socket> sockets = new CopyOnWriteArrayList<>();
+  private final AtomicInteger accepted = new AtomicInteger();
   private volatile boolean silent;
 
   Firewall(int target) {
@@ -35,11 +37,35 @@ final class Firewall implements AutoCloseable {
     silent = now;
   }
 
+  /** How many connections came so far. */
+  int accepted() {
+    return accepted.get();
+  }
+
+  /** How many of them are still open at this end. */
+  long open() {
+    return sockets.stream().filter(socket -> !socket.isClosed()).count();
+  }
+
+  /** Resets everything that is connected, both ways. */
+  void cut() {
+    for (Socket socket : sockets) {
+      try {
+        socket.setSoLinger(true, 0);
+      } catch (IOException e) {
+        // Closed already.
+      }
+      closeQuietly(socket);
+      sockets.remove(socket);
+    }
+  }
+
   private void acceptAll() {
     while (true) {
       try {
         Socket in = listener.accept();
         sockets.add(in);
+        accepted.incrementAndGet();
         if (silent) {
           continue;
         }
