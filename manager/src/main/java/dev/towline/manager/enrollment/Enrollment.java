@@ -334,13 +334,14 @@ public final class Enrollment {
 
   private Refused refuse(String subject, String source, Refused refused) {
     limit.failed(source);
-    String code = "enrollment.refused." + refused.code().toLowerCase(Locale.ROOT);
-    events.record(code, subject, "from " + source + ": " + refused.message());
+    // Before the event, so that whoever sees the event finds the command's state with it.
     var _ =
         store.write(tx -> {
           tx.tokens().refused(subject, refused.code());
           return subject;
         });
+    String code = "enrollment.refused." + refused.code().toLowerCase(Locale.ROOT);
+    events.record(code, subject, "from " + source + ": " + refused.message());
     return refused;
   }
 
