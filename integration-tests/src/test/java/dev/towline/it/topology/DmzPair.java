@@ -101,8 +101,8 @@ public final class DmzPair extends AbstractTopology {
                 "--downstream",
                 child().address())
             .build();
-    // Where the line is pasted.
-    child().copyIn(Packages.tarball("relay"), "/root/" + Packages.tarball("relay").getFileName());
+    // Where the line is pasted: a shell in a container begins at the root.
+    child().copyIn(Packages.tarball("relay"), "/" + Packages.tarball("relay").getFileName());
     fleet.install(paired.getChild(), child());
     Await.until(
         "the child is online",
