@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Requirement({"G3", "G5"})
 class KillIT {
   private static final boolean LONG = Boolean.getBoolean("towline.long");
-  private static final int KILLS = LONG ? 220 : 24;
+  private static final int KILLS = LONG ? 200 : 24;
   private static final int AGENTS = LONG ? 50 : 15;
   private static final int ACTIONS_PER_KILL = 6;
   private static final Duration BACK_IN_SERVICE = Duration.ofSeconds(10);
