@@ -1,5 +1,5 @@
 # The relay: a parent, or a child in the DMZ. 52311 is what a parent dials, 7443 and 8443 serve the hosts below.
-# First start: mount the enrollment file of 'towline relays pair' at /run/towline/enrollment.json.
+# First start: mount the enrollment file of 'towline relays pair' (a parent: 'relays parent-command') at /run/towline/enrollment.json.
 ARG BASE
 FROM $BASE AS unpacked
 ADD towline-relay.tar.gz /opt

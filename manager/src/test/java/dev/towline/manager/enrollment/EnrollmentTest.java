@@ -12,7 +12,6 @@ import dev.towline.runtime.enroll.EnrollmentOutcome;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
-import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -95,18 +94,8 @@ final class EnrollmentTest {
     fixture.services().tokens().revoke(token.token().id());
     assertRefused(fixture.enroll(token, fixture.facts("web-1")), "TOKEN_REVOKED");
     fixture.event("enrollment.refused.token_revoked");
-    // Written on its own, perhaps after the event.
-    Await.until(
-        "the refusal on the token",
-        ManagerFixture.BOUND,
-        () ->
-            fixture
-                .services()
-                .tokens()
-                .find(token.token().id())
-                .orElseThrow()
-                .lastRefusal()
-                .equals("TOKEN_REVOKED"));
+    assertThat(fixture.services().tokens().find(token.token().id()).orElseThrow().lastRefusal())
+        .isEqualTo("TOKEN_REVOKED");
   }
 
   @Test
