@@ -3,6 +3,7 @@ package dev.towline.agent;
 import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.programs.ProgramHandler;
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
 import dev.towline.proto.v1.Goodbye;
@@ -106,12 +107,10 @@ final class Agent {
       throws IOException, InterruptedException, ExecutionException {
     Path data = settings.data();
     try (ExecutorService pipes = Executors.newCachedThreadPool(threads("pipe-"))) {
+      var runner = new ActionRunner(clock, pipes);
       var actions =
-          new ActionHandler(
-              new ActionRunner(clock, pipes),
-              clock,
-              threads("action-"),
-              settings.concurrentActions());
+          new ActionHandler(runner, clock, threads("action-"), settings.concurrentActions());
+      var programs = new ProgramHandler(data, runner, clock, threads("install-"));
       var status =
           new StatusWriter(
               data.resolve("status.json"),
@@ -129,7 +128,7 @@ final class Agent {
                   () -> facts.read(config.name()),
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
-                  List.of(actions),
+                  List.of(actions, programs),
                   () -> heartbeat(actions, memory),
                   status,
                   channels,
@@ -142,6 +141,7 @@ final class Agent {
         ended.get();
       } finally {
         actions.stop();
+        programs.stop();
         session.close(Goodbye.Reason.AGENT_STOP);
         pipes.shutdownNow();
       }

@@ -90,7 +90,8 @@ final class RelaysCommand extends CommandGroup {
         "The parent dials the child; nothing is ever opened inwards. Hosts below the child use its",
         "downstream address. Either side may be new or registered, in any order: a new one gets"
             + " its",
-        "command here, a registered one is told by its manager."
+        "command here, a registered one is told by its manager. Where a host of that name has an",
+        "agent, the agent is told to install the relay."
       },
       mixinStandardHelpOptions = true,
       footerHeading = "%nExamples:%n",
@@ -98,9 +99,16 @@ final class RelaysCommand extends CommandGroup {
           "  towline relays pair --parent hq --child dmz --dial dmz.example:52311 --downstream"
               + " 192.0.2.7")
   int pair(
-      @Option(names = "--parent", required = true, description = "name of the parent")
+      @Option(
+              names = "--parent",
+              required = true,
+              description = "name of the parent, or id of its host")
           String parent,
-      @Option(names = "--child", required = true, description = "name of the child") String child,
+      @Option(
+              names = "--child",
+              required = true,
+              description = "name of the child, or id of its host")
+          String child,
       @Option(
               names = "--dial",
               paramLabel = "HOST[:PORT]",
@@ -147,6 +155,10 @@ final class RelaysCommand extends CommandGroup {
               paramLabel = "PATH",
               description = "also write the parent's enrollment file, for a parent started by hand")
           @Nullable Path parentEnrollmentFile,
+      @Option(
+              names = "--by-hand",
+              description = "give a command also for a host whose agent could install the relay")
+          boolean byHand,
       @Mixin OutputOptions output) {
     PairedRelays paired;
     try (var client = context.connect()) {
@@ -163,6 +175,7 @@ final class RelaysCommand extends CommandGroup {
                       .setPublicPort(publicPort)
                       .setUpdatesPort(updatesPort)
                       .setExpiresInMs(expires.toMillis())
+                      .setByHand(byHand)
                       .build());
     }
     for (String warning : paired.getWarningsList()) {

@@ -77,6 +77,7 @@ final class Faces implements AutoCloseable {
             services.relays(),
             services.fleet(),
             packages,
+            services.programs(),
             new InstallCommands.Addresses(
                 config.advertise(),
                 config.sessionPort(),

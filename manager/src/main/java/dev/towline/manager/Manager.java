@@ -11,6 +11,7 @@ import dev.towline.manager.grpc.DirectSessionService;
 import dev.towline.manager.grpc.EnrollmentGrpcService;
 import dev.towline.manager.grpc.SessionServer;
 import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.session.SessionRegistry;
@@ -137,6 +138,7 @@ public final class Manager implements AutoCloseable {
             actions,
             new ProxyClusters(store, registry, clock),
             relays,
+            new ProgramInstalls(store, directives),
             events,
             sessions);
     parts.add(Faces.start(services));

@@ -5,6 +5,7 @@ import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.session.Sessions;
@@ -24,5 +25,6 @@ public record ManagerServices(
     Actions actions,
     ProxyClusters proxyClusters,
     Relays relays,
+    ProgramInstalls programs,
     Events events,
     Sessions sessions) {}

@@ -60,7 +60,8 @@ final class RelayGrpcService extends RelayAdminServiceGrpc.RelayAdminServiceImpl
                 request.getPublicPort(),
                 request.getUpdatesPort(),
                 Duration.ofMillis(request.getExpiresInMs()),
-                AccessInterceptor.principal().user())));
+                AccessInterceptor.principal().user()),
+            request.getByHand()));
   }
 
   @Override

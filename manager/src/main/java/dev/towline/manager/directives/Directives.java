@@ -49,6 +49,7 @@ public final class Directives {
       case SKIP -> DirectiveKind.DIRECTIVE_KIND_SKIP;
       case SET_RELAY_CHILDREN -> DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN;
       case CONFIGURE_RELAY -> DirectiveKind.DIRECTIVE_KIND_CONFIGURE_RELAY;
+      case INSTALL_PROGRAM -> DirectiveKind.DIRECTIVE_KIND_INSTALL_PROGRAM;
       case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
     };
   }

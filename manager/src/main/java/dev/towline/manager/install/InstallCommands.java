@@ -5,6 +5,8 @@ import dev.towline.manager.enrollment.EnrollmentToken;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.enrollment.NewToken;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.nodes.Node;
+import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyCluster;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.RelayRecord;
@@ -13,6 +15,7 @@ import dev.towline.manager.store.Store;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.InstallCommand;
+import dev.towline.proto.v1.InstallProgram;
 import dev.towline.proto.v1.PairedRelays;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
@@ -40,6 +43,7 @@ public final class InstallCommands {
   private final Relays relays;
   private final Fleet fleet;
   private final Packages packages;
+  private final ProgramInstalls programs;
   private final Addresses addresses;
   private final InstantSource clock;
 
@@ -50,6 +54,7 @@ public final class InstallCommands {
       Relays relays,
       Fleet fleet,
       Packages packages,
+      ProgramInstalls programs,
       Addresses addresses,
       InstantSource clock) {
     this.store = store;
@@ -58,6 +63,7 @@ public final class InstallCommands {
     this.relays = relays;
     this.fleet = fleet;
     this.packages = packages;
+    this.programs = programs;
     this.addresses = addresses;
     this.clock = clock;
   }
@@ -132,21 +138,32 @@ public final class InstallCommands {
   }
 
   private CreatedInstallCommand parentCommand(CreatedToken created) {
+    return command(created, addresses.direct(), parentSettings(), List.of());
+  }
+
+  private Map<String, Object> parentSettings() {
     String host = addresses.hosts().getFirst();
     var settings = new LinkedHashMap<String, Object>();
     settings.put("manager-session", Route.hostPort(host, addresses.sessionPort()));
     settings.put("manager-public", Route.hostPort(host, addresses.publicPort()));
     settings.put("updates", Route.hostPort(host, addresses.updatesPort()));
-    return command(created, addresses.direct(), settings, List.of());
+    return settings;
   }
 
-  /** Pairs two relays and gives each side what it needs: a command, or nothing to do (R5). */
-  public PairedRelays pair(Relays.NewPair wanted) {
+  /**
+   * Pairs two relays and gives each side what it needs: a command, or nothing to do because the
+   * relay is registered or the agent of its host installs it (R5).
+   *
+   * @param byHand gives commands also for hosts with an agent
+   */
+  public PairedRelays pair(Relays.NewPair wanted, boolean byHand) {
+    Optional<Node> parentHost = agentFor(wanted.parent(), byHand);
+    Optional<Node> childHost = agentFor(wanted.child(), byHand);
     Relays.Paired paired =
         relays.pair(
             new Relays.NewPair(
-                wanted.parent(),
-                wanted.child(),
+                parentHost.map(Node::name).orElse(wanted.parent()),
+                childHost.map(Node::name).orElse(wanted.child()),
                 wanted.dialAddress(),
                 wanted.downstreamAddress(),
                 wanted.sessionPort(),
@@ -157,26 +174,91 @@ public final class InstallCommands {
     var answer = PairedRelays.newBuilder().addAllWarnings(paired.warnings());
     String parent = paired.parent().name();
     if (paired.forParent().isPresent()) {
-      answer.setParent(parentCommand(paired.forParent().get()));
-      answer.addSteps("on the host of parent " + parent + ": run the parent's command");
+      CreatedToken created = paired.forParent().get();
+      if (parentHost.isPresent()) {
+        Route route = addresses.direct();
+        installOn(parentHost.get(), created, route.servers(), parentSettings(), false);
+        answer.addSteps(byAgent("parent", parent, parentHost.get()));
+      } else {
+        answer.setParent(parentCommand(created));
+        answer.addSteps("on the host of parent " + parent + ": run the parent's command");
+      }
     } else if (paired.parent().child() && !paired.childRegistered()) {
       answer.addSteps("parent " + parent + " is a child itself: its own command makes it both");
     }
     String child = paired.child().name();
     if (paired.forChild().isPresent()) {
-      answer.setChild(childCommand(paired.child(), paired.forChild().get()));
-      answer.addSteps(
-          "on the host of child %s, which reaches nothing by itself: copy %s there by hand (any way will do, it is checked), then run the child's command in the directory where it lies"
-              .formatted(
-                  child,
-                  childPackage()
-                      .map(Packages.Program::fileName)
-                      .orElse("the package of towline-relay")));
+      CreatedToken created = paired.forChild().get();
+      if (childHost.isPresent()) {
+        installOn(childHost.get(), created, throughItself(), childSettings(paired.child()), true);
+        answer.addSteps(byAgent("child", child, childHost.get()));
+      } else {
+        answer.setChild(childCommand(paired.child(), created));
+        answer.addSteps(
+            "on the host of child %s, which reaches nothing by itself: copy %s there by hand (any way will do, it is checked), then run the child's command in the directory where it lies"
+                .formatted(
+                    child,
+                    childPackage()
+                        .map(Packages.Program::fileName)
+                        .orElse("the package of towline-relay")));
+      }
     } else {
       answer.addSteps(
           "child " + child + " is registered: it was told, nothing is to be done there");
     }
     return answer.build();
+  }
+
+  /** The host whose agent is to install a relay that is not registered yet. */
+  private Optional<Node> agentFor(String relay, boolean byHand) {
+    return byHand || relay.isBlank() || relays.isRegistered(relay) || childPackage().isEmpty()
+        ? Optional.empty()
+        : programs.host(relay);
+  }
+
+  private static String byAgent(String side, String name, Node host) {
+    return "%s %s: the agent of host %s (id %s) was told to install it, nothing is to be done there; how it went is in towline events list"
+        .formatted(side, name, host.name(), host.id());
+  }
+
+  /**
+   * Lets the agent of a host install a program, as if the command was pasted there. It is fetched
+   * the way that the agent's own command named.
+   *
+   * @param servers where the new program's own session goes
+   * @param dialled whether the program goes online only when somebody dials it
+   * @throws TowlineException when this manager has no package of the program
+   */
+  void installOn(
+      Node host,
+      CreatedToken created,
+      List<String> servers,
+      Map<String, Object> settings,
+      boolean dialled) {
+    EnrollmentToken token = created.token();
+    Packages.Program program =
+        packages
+            .newest(token.role())
+            .orElseThrow(() ->
+                invalid(
+                    "package of towline-%s: none in %s"
+                        .formatted(token.role().label(), packages.directories()),
+                    "put it there and try again"));
+    Route route =
+        store
+            .read(tx -> tx.tokens().find(host.token()))
+            .map(first -> route(first.proxyCluster(), first.relay()))
+            .orElseGet(addresses::direct);
+    EnrollmentFile file = enrollment(token, servers, settings);
+    programs.install(
+        host,
+        InstallProgram.newBuilder()
+            .setProgram(program.program())
+            .setVersion(program.version())
+            .setScript(InstallScript.of(file, route, program, dialled))
+            .setSecret(encoded(created))
+            .build(),
+        Duration.ofMillis(token.expiresMs() - clock.millis()));
   }
 
   private Optional<Packages.Program> childPackage() {
@@ -185,6 +267,23 @@ public final class InstallCommands {
 
   /** The child reaches nothing, so its line carries the script, and its package comes by hand. */
   private CreatedInstallCommand childCommand(RelayRecord child, CreatedToken created) {
+    EnrollmentToken token = created.token();
+    String secret = encoded(created);
+    EnrollmentFile file = enrollment(token, throughItself(), childSettings(child));
+    String line = InstallScript.offlineLine(file, childPackage(), secret);
+    return CreatedInstallCommand.newBuilder()
+        .setCommand(message(token))
+        .setCurlLine(line)
+        .setWgetLine(line)
+        .setEnrollmentFile(file.with(secret))
+        .build();
+  }
+
+  private static List<String> throughItself() {
+    return List.of(Route.hostPort("127.0.0.1", LOOPBACK_PORT));
+  }
+
+  private static Map<String, Object> childSettings(RelayRecord child) {
     var settings = new LinkedHashMap<String, Object>();
     settings.put("child", true);
     settings.put("listen", "0.0.0.0:" + Relays.portOf(child.dialAddress()));
@@ -193,17 +292,7 @@ public final class InstallCommands {
     settings.put("session-port", child.sessionPort());
     settings.put("public-port", child.publicPort());
     settings.put("updates-port", child.updatesPort());
-    EnrollmentToken token = created.token();
-    String secret = encoded(created);
-    EnrollmentFile file =
-        enrollment(token, List.of(Route.hostPort("127.0.0.1", LOOPBACK_PORT)), settings);
-    String line = InstallScript.offlineLine(file, childPackage(), secret);
-    return CreatedInstallCommand.newBuilder()
-        .setCommand(message(token))
-        .setCurlLine(line)
-        .setWgetLine(line)
-        .setEnrollmentFile(file.with(secret))
-        .build();
+    return settings;
   }
 
   /** Newest first. */
@@ -241,7 +330,7 @@ public final class InstallCommands {
                   + " again, or use the enrollment file")
           .build();
     }
-    String script = InstallScript.of(file, route, program.get());
+    String script = InstallScript.of(file, route, program.get(), false);
     store.commit(tx -> {
       tx.scripts().save(token.id(), script);
       return token;

@@ -20,9 +20,14 @@ final class InstallScript {
 
   private InstallScript() {}
 
-  static String of(EnrollmentFile enrollment, Route route, Packages.Program program) {
+  /**
+   * @param dialled whether it goes online only when somebody else dials it
+   */
+  static String of(
+      EnrollmentFile enrollment, Route route, Packages.Program program, boolean dialled) {
     return filled(
         enrollment,
+        dialled,
         program.program(),
         program.version(),
         String.join(" ", route.sources()),
@@ -32,6 +37,7 @@ final class InstallScript {
 
   private static String filled(
       EnrollmentFile enrollment,
+      boolean dialled,
       String program,
       String version,
       String sources,
@@ -42,6 +48,7 @@ final class InstallScript {
         .replace("@VERSION@", version)
         .replace("@TOKEN_ID@", enrollment.tokenId())
         .replace("@SOURCES@", quoted(sources))
+        .replace("@DIALLED@", dialled ? "yes" : "")
         .replace("@PACKAGE@", fileName)
         .replace("@PACKAGE_SHA256@", sha256)
         .replace("@ENROLLMENT_HEAD@", quoted(enrollment.head()))
@@ -87,12 +94,13 @@ final class InstallScript {
             .map(known ->
                 filled(
                     enrollment,
+                    true,
                     known.program(),
                     known.version(),
                     "",
                     known.fileName(),
                     known.sha256()))
-            .orElseGet(() -> filled(enrollment, enrollment.role().label(), "", "", "", ""));
+            .orElseGet(() -> filled(enrollment, true, enrollment.role().label(), "", "", "", ""));
     return "(f=$(mktemp) && trap 'rm -f \"$f\"' EXIT && echo "
         + packed(script)
         + " | base64 -d | gzip -d >\"$f\" && printf '%s\\n' "

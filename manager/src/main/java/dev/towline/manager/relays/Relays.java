@@ -311,6 +311,16 @@ public final class Relays {
     return store.read(tx -> relay(tx, nameOrId));
   }
 
+  /** Whether there is a relay of this name or id that holds a certificate. */
+  public boolean isRegistered(String nameOrId) {
+    return store.read(tx ->
+        tx.relays()
+            .named(nameOrId)
+            .or(() -> tx.relays().find(nameOrId))
+            .filter(relay -> isRegistered(tx, relay.id()))
+            .isPresent());
+  }
+
   /** What relays say about themselves. */
   public RelayReports reports() {
     return reports;

@@ -1,10 +1,15 @@
 package dev.towline.manager.session;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.events.Events;
+import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.store.Tx;
+import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveResult;
+import dev.towline.proto.v1.InstallProgram;
 import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.SignedResult;
@@ -12,6 +17,7 @@ import dev.towline.runtime.identity.Signatures;
 import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Takes results: the agent's signature is checked with its certified key, each is stored once and
@@ -68,11 +74,16 @@ final class ResultIntake {
 
   private void save(Tx tx, String id, DirectiveResult result, SignedResult signed) {
     boolean isNew = tx.directives().saveResult(id, result, signed, services.clock().millis());
-    boolean isOwn =
+    Optional<QueuedDirective> own =
         tx.directives()
             .find(result.getDirectiveId())
-            .filter(directive -> directive.target().equals(id))
-            .isPresent();
+            .filter(directive -> directive.target().equals(id));
+    boolean isOwn = own.isPresent();
+    if (isNew
+        && own.isPresent()
+        && own.get().kind() == DirectiveKind.DIRECTIVE_KIND_INSTALL_PROGRAM) {
+      installed(tx, id, own.get(), result);
+    }
     if (isNew && !isOwn) {
       tx.events()
           .add(
@@ -85,6 +96,22 @@ final class ResultIntake {
                       Events.MANAGER),
               "");
     }
+  }
+
+  private void installed(Tx tx, String id, QueuedDirective directive, DirectiveResult result) {
+    InstallProgram program = ProgramInstalls.read(directive);
+    boolean done = result.getOutcome() == Outcome.OUTCOME_SUCCEEDED;
+    String what = "towline-" + program.getProgram() + " " + program.getVersion();
+    tx.events()
+        .add(
+            services
+                .events()
+                .of(
+                    done ? ProgramInstalls.INSTALLED : ProgramInstalls.FAILED,
+                    id,
+                    done ? what : what + ": " + result.getDetail(),
+                    Events.MANAGER),
+            "");
   }
 
   private boolean isSigned(SignedResult signed) {

@@ -10,6 +10,8 @@ version=@VERSION@
 token=@TOKEN_ID@
 # None for a host that reaches nothing: then the package lies in this directory, brought by hand.
 sources=@SOURCES@
+# Set for a child relay: it goes online when its parent dials it, so nobody waits for that here.
+dialled=@DIALLED@
 package=@PACKAGE@
 package_sha256=@PACKAGE_SHA256@
 # The enrollment file, before and after the secret.
@@ -251,7 +253,7 @@ last_words() {
 wait_until_online() {
   tries=0
   patience=120
-  [ -n "$sources" ] || patience=10
+  [ -z "$dialled" ] || patience=10
   while [ "$tries" -lt "$patience" ]; do
     # A look at the file first, because the question itself starts a program.
     if grep -q -e '"state" *: *"ONLINE"' -e '"session" *: *true' "$data/status.json" 2>/dev/null &&
@@ -266,7 +268,7 @@ wait_until_online() {
     sleep 0.5
     tries=$((tries + 1))
   done
-  if [ -z "$sources" ]; then
+  if [ -n "$dialled" ]; then
     say "runs, and goes online as soon as its parent relay dials it"
     return 0
   fi

@@ -30,9 +30,11 @@ final class InstallScriptTest {
   @Test
   @Requirement("I1")
   void of_sameInputs_givesTheSameScriptThatAShellReads() throws Exception {
-    String script = InstallScript.of(FILE, ROUTE, PROGRAM);
+    String script = InstallScript.of(FILE, ROUTE, PROGRAM, false);
 
-    assertThat(script).isEqualTo(InstallScript.of(FILE, ROUTE, PROGRAM)).doesNotContain("@PR");
+    assertThat(script)
+        .isEqualTo(InstallScript.of(FILE, ROUTE, PROGRAM, false))
+        .doesNotContainPattern("@[A-Z]");
     assertThat(run("sh", "-n", Files.writeString(directory.resolve("s.sh"), script).toString()))
         .isEmpty();
   }

@@ -208,6 +208,11 @@ public final class FakeNode implements AutoCloseable {
     }
 
     public DirectiveResult result(Directive directive, Outcome outcome, String output) {
+      return result(directive, outcome, output, "");
+    }
+
+    public DirectiveResult result(
+        Directive directive, Outcome outcome, String output, String detail) {
       DirectiveResult result =
           DirectiveResult.newBuilder()
               .setDirectiveId(directive.getId())
@@ -217,6 +222,7 @@ public final class FakeNode implements AutoCloseable {
               .setRecordSequence(++records)
               .setOutcome(outcome)
               .setOutput(ByteString.copyFromUtf8(output))
+              .setDetail(detail)
               .setStartedMs(1)
               .setFinishedMs(2)
               .build();
