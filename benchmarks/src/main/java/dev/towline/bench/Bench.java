@@ -11,7 +11,8 @@ public final class Bench {
           Map.of(
               "main-job", new MainJob(),
               "inner-tls", new InnerTlsFigures(),
-              "relay", new RelayFigures()));
+              "relay", new RelayFigures(),
+              "spool", new SpoolFigures()));
 
   /** One named set of figures. */
   interface Benchmark {
