@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
 import dev.towline.agent.programs.ProgramHandler;
+import dev.towline.agent.rehome.RehomeHandler;
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
 import dev.towline.proto.v1.Goodbye;
@@ -20,12 +21,15 @@ import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -111,6 +115,13 @@ final class Agent {
       var actions =
           new ActionHandler(runner, clock, threads("action-"), settings.concurrentActions());
       var programs = new ProgramHandler(data, runner, clock, threads("install-"));
+      var rehome =
+          new RehomeHandler(
+              clock,
+              servers ->
+                  new NodeConfig(config.name(), servers, config.settings())
+                      .save(data.resolve("config.json")),
+              threads("rehome-"));
       var status =
           new StatusWriter(
               data.resolve("status.json"),
@@ -128,7 +139,7 @@ final class Agent {
                   () -> facts.read(config.name()),
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
-                  List.of(actions, programs),
+                  List.of(actions, programs, rehome),
                   () -> heartbeat(actions, memory),
                   status,
                   channels,
@@ -136,10 +147,24 @@ final class Agent {
                   System::nanoTime,
                   random,
                   threads("session-")));
+      rehome.attach(
+          new RehomeHandler.Mover() {
+            @Override
+            public CompletableFuture<Optional<String>> tryMove(
+                List<ServerAddress> servers, Duration limit) {
+              return session.tryMove(servers, limit);
+            }
+
+            @Override
+            public void leaveTo(List<ServerAddress> servers) {
+              session.leaveTo(servers);
+            }
+          });
       session.start();
       try {
         ended.get();
       } finally {
+        rehome.stop();
         actions.stop();
         programs.stop();
         session.close(Goodbye.Reason.AGENT_STOP);

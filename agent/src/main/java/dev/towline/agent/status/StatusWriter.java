@@ -55,7 +55,9 @@ public final class StatusWriter implements SessionObserver {
             pid,
             status.identity(),
             session.manager().uri(),
-            session.server().toString(),
+            session.server().equals(session.address())
+                ? session.server().toString()
+                : session.server() + " [" + session.address() + "]",
             path,
             session.generation(),
             "",

@@ -160,6 +160,8 @@ public final class DirectiveVerifier {
       case DIRECTIVE_KIND_SET_RELAY_CHILDREN -> content == ContentCase.SET_RELAY_CHILDREN;
       case DIRECTIVE_KIND_CONFIGURE_RELAY -> content == ContentCase.CONFIGURE_RELAY;
       case DIRECTIVE_KIND_INSTALL_PROGRAM -> content == ContentCase.INSTALL_PROGRAM;
+      case DIRECTIVE_KIND_REHOME -> content == ContentCase.REHOME;
+      case DIRECTIVE_KIND_CONTROL_PROXY -> content == ContentCase.CONTROL_PROXY;
       // A kind of a later version: accepted in order and answered as unsupported.
       case UNRECOGNIZED -> true;
       case DIRECTIVE_KIND_UNSPECIFIED -> false;

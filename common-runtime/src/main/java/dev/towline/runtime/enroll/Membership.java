@@ -4,12 +4,14 @@ import dev.towline.proto.v1.HostFacts;
 import dev.towline.runtime.backoff.FullJitter;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Revocations;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
@@ -35,6 +37,7 @@ public final class Membership {
   public static final ErrorCode NOT_ENROLLED = ErrorCode.user("NOT_ENROLLED");
 
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
+  private static final String SERVED = "enrolled-with";
   private static final Duration RETRY_BASE = Duration.ofSeconds(1);
   private static final Duration RETRY_CAP = Duration.ofSeconds(15);
 
@@ -120,7 +123,7 @@ public final class Membership {
           "this host is a member of fleet %s, the enrollment file is of fleet %s; uninstall first"
               .formatted(known.get().identity().fleet(), file.get().fleet()));
     }
-    NodeConfig config = config(file, name);
+    NodeConfig config = config(known.isPresent() ? file.filter(this::isNew) : file, file, name);
     HostFacts hostFacts = facts.apply(config.name());
     if (known.isEmpty()) {
       EnrollmentFile fresh = file.orElseThrow();
@@ -166,18 +169,30 @@ public final class Membership {
   }
 
   /** Written before the identity, so that whoever has an identity knows its servers. */
-  private NodeConfig config(Optional<EnrollmentFile> file, String name) throws IOException {
+  private NodeConfig config(
+      Optional<EnrollmentFile> file, Optional<EnrollmentFile> fallback, String name)
+      throws IOException {
     Path path = data.resolve("config.json");
     Optional<NodeConfig> stored = NodeConfig.load(path);
     String called = name.isEmpty() ? stored.map(NodeConfig::name).orElse("") : name;
     NodeConfig config =
         file.map(f -> new NodeConfig(called, f.servers(), f.settings()))
             .or(() -> stored.map(s -> new NodeConfig(called, directed(s.servers()), s.settings())))
+            .or(() -> fallback.map(f -> new NodeConfig(called, f.servers(), f.settings())))
             .orElseThrow(() -> new IOException(path + " is missing"));
     if (!stored.equals(Optional.of(config))) {
       config.save(path);
     }
     return config;
+  }
+
+  /** A file that can't be removed, in a container, only says where the fleet was at first. */
+  private boolean isNew(EnrollmentFile file) {
+    try {
+      return !Files.readString(data.resolve(SERVED)).equals(file.tokenId());
+    } catch (IOException _) {
+      return true;
+    }
   }
 
   private Start finish(
@@ -192,6 +207,12 @@ public final class Membership {
     }
     return switch (outcome.get()) {
       case EnrollmentOutcome.Issued(var identity, var roots) -> {
+        Optional<EnrollmentFile> served =
+            enrollment.filter(EnrollmentFile::isPresent).map(EnrollmentFile::read);
+        if (served.isPresent()) {
+          DurableFiles.replace(
+              data.resolve(SERVED), served.get().tokenId().getBytes(StandardCharsets.UTF_8));
+        }
         if (enrollment.isPresent() && !EnrollmentFile.destroy(enrollment.get())) {
           log.warn(
               "the enrollment file {} can't be removed from here; it has served, remove it",

@@ -12,6 +12,7 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -117,6 +118,25 @@ public final class NodeSession implements AutoCloseable {
       throw new IllegalArgumentException("servers: none (expected: at least one)");
     }
     loop.post(() -> loop.servers(wanted));
+  }
+
+  /**
+   * Tries other servers while the present session goes on; they are used from when a heartbeat went
+   * there and back on them.
+   *
+   * @return empty when they are used; else why not, and everything is as it was
+   */
+  public CompletableFuture<Optional<String>> tryMove(List<ServerAddress> servers, Duration limit) {
+    List<ServerAddress> wanted = List.copyOf(servers);
+    var outcome = new CompletableFuture<Optional<String>>();
+    loop.post(() -> loop.tryMove(wanted, limit, outcome));
+    return outcome;
+  }
+
+  /** Uses other servers, whether they answer or not; the present session ends after a moment. */
+  public void leaveTo(List<ServerAddress> servers) {
+    List<ServerAddress> wanted = List.copyOf(servers);
+    loop.post(() -> loop.leaveTo(wanted));
   }
 
   /** Reports a security event: kept on the disk until the manager has it. */

@@ -54,7 +54,7 @@ final class SessionLink {
     record Ended(SessionLink link, Status status) implements Event {}
   }
 
-  private final ServerAddress server;
+  private final DialOrder.Target target;
   private final IssuedIdentity identity;
   private final ManagedChannel channel;
   private final ClientCall<UpFrame, DownFrame> call;
@@ -78,11 +78,11 @@ final class SessionLink {
   long deadline = Long.MAX_VALUE;
 
   SessionLink(
-      ServerAddress server,
+      DialOrder.Target target,
       IssuedIdentity identity,
       ManagedChannel channel,
       Consumer<Event> owner) {
-    this.server = server;
+    this.target = target;
     this.identity = identity;
     this.channel = channel;
     this.owner = owner;
@@ -111,8 +111,18 @@ final class SessionLink {
     call.request(PREFETCH);
   }
 
+  DialOrder.Target target() {
+    return target;
+  }
+
+  /** As it was configured. */
   ServerAddress server() {
-    return server;
+    return target.named();
+  }
+
+  /** The address behind it that was dialled. */
+  ServerAddress address() {
+    return target.dialled();
   }
 
   /** The certificate that this link presented, and its key. */
@@ -134,7 +144,8 @@ final class SessionLink {
         welcome.getGeneration(),
         manager.identity(),
         outer.identity(),
-        server,
+        server(),
+        address(),
         Instant.ofEpochMilli(welcome.getManagerTimeMs()));
   }
 
@@ -315,6 +326,9 @@ final class SessionLink {
 
   @Override
   public String toString() {
-    return server + (peer == null ? "" : " (" + peer.identity() + ")");
+    return (target.named().equals(target.dialled())
+            ? target.named().toString()
+            : target.named() + " [" + target.dialled() + "]")
+        + (peer == null ? "" : " (" + peer.identity() + ")");
   }
 }

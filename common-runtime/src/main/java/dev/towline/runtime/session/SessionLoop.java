@@ -16,6 +16,7 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.sealed.SealedChannel;
 import dev.towline.runtime.sealed.SealedFailure;
 import dev.towline.runtime.sealed.SealedLink;
+import dev.towline.runtime.session.DialOrder.Target;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
 import io.grpc.netty.shaded.io.netty.buffer.UnpooledByteBufAllocator;
@@ -24,7 +25,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
@@ -62,8 +65,13 @@ final class SessionLoop {
   private @Nullable SessionLink next;
   private @Nullable Tls tls;
   private List<ServerAddress> servers;
-  private int serverIndex;
+  private final AddressBook book;
+  private final Deque<Target> candidates = new ArrayDeque<>();
+  private @Nullable Target served;
+  private int alternatives;
+  private boolean lookingUp;
   private long dialAt = NEVER;
+  private @Nullable Move move;
   private boolean online;
   private boolean tamperingTold;
   private String lastEnd = "";
@@ -75,6 +83,7 @@ final class SessionLoop {
     this.parts = parts;
     this.runner = runner;
     this.servers = parts.servers();
+    this.book = new AddressBook(parts.channels(), parts.random(), this::post);
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
     this.verifier = new DirectiveVerifier(self, parts.member().verifier());
@@ -101,11 +110,113 @@ final class SessionLoop {
     if (stopping) {
       return;
     }
-    servers = wanted;
-    serverIndex = 0;
+    use(wanted);
     if (present != null && next == null && !wanted.getFirst().equals(present.server())) {
       log.info("moving from {} to {}", present, wanted);
-      next = dial(now());
+      begin(Move.once(wanted));
+    }
+  }
+
+  private void use(List<ServerAddress> wanted) {
+    servers = wanted;
+    candidates.clear();
+    served = null;
+  }
+
+  /**
+   * Tries other servers while the present session goes on, and uses them once a heartbeat went
+   * there and back; otherwise nothing changes. Completes with empty when they are used, else with
+   * why not.
+   */
+  void tryMove(
+      List<ServerAddress> wanted, Duration limit, CompletableFuture<Optional<String>> outcome) {
+    if (stopping) {
+      outcome.complete(Optional.of("the program stops"));
+      return;
+    }
+    if (present != null && present.core != null && wanted.contains(present.server())) {
+      use(wanted);
+      outcome.complete(Optional.empty());
+      return;
+    }
+    begin(Move.trial(wanted, now() + limit.toNanos(), outcome));
+  }
+
+  /** Uses other servers although they may not answer; the present session ends after a moment. */
+  void leaveTo(List<ServerAddress> wanted) {
+    endMove("other servers are to be used");
+    use(wanted);
+    SessionLink left = present;
+    if (left != null) {
+      // Long enough for what waits to be sent.
+      left.deadline = now() + SessionTimings.LEAVE_DELAY.toNanos();
+    }
+  }
+
+  private void begin(Move wanted) {
+    endMove("another move was ordered");
+    move = wanted;
+    lookUp(wanted);
+  }
+
+  private void lookUp(Move wanted) {
+    wanted.at = NEVER;
+    book.find(
+        wanted.servers,
+        null,
+        wanted.without,
+        found -> {
+          if (move == wanted) {
+            wanted.found(found);
+            attempt(wanted);
+          }
+        });
+  }
+
+  /** Dials the next candidate, unless something else is being dialled. */
+  private void attempt(Move wanted) {
+    if (next != null || stopping) {
+      return;
+    }
+    Target target = wanted.left.poll();
+    if (target != null) {
+      next = dial(target, now());
+      wanted.link = next;
+    } else if (wanted.again) {
+      wanted.at = now() + wanted.pause(parts.random());
+    } else {
+      endMove(wanted.problem);
+    }
+  }
+
+  private void endMove(String why) {
+    Move over = move;
+    if (over == null) {
+      return;
+    }
+    move = null;
+    if (over.link != null && over.link == next) {
+      shutDown(next, why);
+      next = null;
+    }
+    boolean tried = over.outcome != null && over.link != null && over.link == present;
+    if (over.outcome != null) {
+      afterSync.add(() -> over.outcome.complete(Optional.of(why)));
+    }
+    if (tried && present != null) {
+      lose(present, why, Duration.ZERO);
+    }
+  }
+
+  /** A heartbeat came back over this link. */
+  private void proven(SessionLink link) {
+    Move done = move;
+    if (done != null && done.outcome != null && done.link == link) {
+      move = null;
+      log.info("moved to {}", link);
+      use(done.servers);
+      served = link.target();
+      afterSync.add(() -> done.outcome.complete(Optional.empty()));
     }
   }
 
@@ -173,6 +284,9 @@ final class SessionLoop {
 
   private long waitNanos() {
     long deadline = Math.min(Math.min(dialAt, stopBy), Math.min(due(present), due(next)));
+    if (move != null) {
+      deadline = Math.min(deadline, Math.min(move.at, move.deadline));
+    }
     return deadline == NEVER ? Duration.ofHours(1).toNanos() : Math.max(0, deadline - now());
   }
 
@@ -194,11 +308,48 @@ final class SessionLoop {
     if (dialAt != NEVER && now - dialAt >= 0) {
       dialAt = NEVER;
       if (present == null) {
-        present = dial(now);
+        dialPresent();
       }
     }
     tick(present, now);
     tick(next, now);
+    if (move != null && move.deadline != NEVER && now - move.deadline >= 0) {
+      endMove(move.lateness());
+    }
+    if (move != null && move.at != NEVER && now - move.at >= 0) {
+      lookUp(move);
+    }
+  }
+
+  private void dialPresent() {
+    Target target = candidates.poll();
+    if (target != null) {
+      present = dial(target, now());
+      return;
+    }
+    if (lookingUp) {
+      return;
+    }
+    lookingUp = true;
+    List<ServerAddress> asked = servers;
+    book.find(
+        asked,
+        served == null ? null : served.named(),
+        served == null ? null : served.dialled(),
+        found -> {
+          lookingUp = false;
+          if (asked.equals(servers)) {
+            candidates.addAll(found);
+            alternatives = found.size();
+          }
+          if (present == null && !stopping) {
+            dialAt =
+                now()
+                    + (candidates.isEmpty() && asked.equals(servers)
+                        ? backoff.next().toNanos()
+                        : 0);
+          }
+        });
   }
 
   private void tick(@Nullable SessionLink link, long now) {
@@ -212,14 +363,13 @@ final class SessionLoop {
     }
   }
 
-  private SessionLink dial(long now) {
-    ServerAddress server = servers.get(serverIndex % servers.size());
+  private SessionLink dial(Target target, long now) {
     IssuedIdentity identity = parts.member().identity();
     var link =
         new SessionLink(
-            server,
+            target,
             identity,
-            parts.channels().open(server, tls(identity).outer()),
+            parts.channels().open(target.dialled(), tls(identity).outer()),
             e -> post(() -> on(e)));
     link.deadline = now + SessionTimings.WELCOME_LIMIT.toNanos();
     link.open();
@@ -360,10 +510,12 @@ final class SessionLoop {
         link.deadline = upstreamDeadline();
       }
       case DRAINING -> {
-        if (link == present && next == null) {
+        if (link == present && move == null) {
           log.info("proxy {} drains: moving on", link);
-          serverIndex++;
-          next = dial(now());
+          Move away = Move.away(servers, link.address());
+          // All its agents were asked at once.
+          away.at = now() + away.spread(parts.random());
+          move = away;
         }
       }
       case KIND_UNSPECIFIED, UNRECOGNIZED -> {}
@@ -402,7 +554,9 @@ final class SessionLoop {
   }
 
   private long upstreamDeadline() {
-    return servers.size() > 1 ? now() + SessionTimings.UPSTREAM_LIMIT.toNanos() : NEVER;
+    return servers.size() > 1 || alternatives > 1
+        ? now() + SessionTimings.UPSTREAM_LIMIT.toNanos()
+        : NEVER;
   }
 
   /** Carries out what a conversation wants; what leaves the program waits for the journal. */
@@ -423,14 +577,21 @@ final class SessionLoop {
           if (link == next) {
             retire();
           }
+          served = link.target();
+          candidates.clear();
+          if (move != null && move.link == link && move.outcome == null) {
+            move = null;
+          }
           online = true;
           tamperingTold = false;
           lastEnd = "";
           var established = link.established(welcome);
           afterSync.add(() -> parts.observer().online(established));
         }
-        case SessionOutput.Alive(var managerTime) ->
-            afterSync.add(() -> parts.observer().heartbeatAnswered(managerTime));
+        case SessionOutput.Alive(var managerTime) -> {
+          afterSync.add(() -> parts.observer().heartbeatAnswered(managerTime));
+          proven(link);
+        }
         case SessionOutput.Renewed(var identity, var roots) -> renewed(identity, roots);
         case SessionOutput.Roots(var offered) -> follow(offered);
         case SessionOutput.Revocations(var list) -> revocations(list);
@@ -451,6 +612,10 @@ final class SessionLoop {
     present = next;
     next = null;
     shutDown(old, "replaced by a newer session");
+    if (move != null && move.link != present) {
+      // A renewal came first.
+      attempt(move);
+    }
   }
 
   private void renewed(IssuedIdentity identity, List<X509Certificate> roots) {
@@ -467,8 +632,8 @@ final class SessionLoop {
     }
     log.info("certificate renewed, valid until {}", identity.expires());
     afterSync.add(() -> parts.observer().renewed(identity));
-    if (next == null) {
-      next = dial(now());
+    if (next == null && present != null) {
+      next = dial(present.target(), now());
     }
   }
 
@@ -516,24 +681,32 @@ final class SessionLoop {
     // What was accepted is carried out, whatever became of the link.
     collect(link);
     shutDown(link, why);
+    Move tried = move;
     if (link == next) {
       next = null;
       log.info("{}; staying where we are", why);
+      if (tried != null) {
+        tried.failed(link, why);
+        attempt(tried);
+      }
       return;
     }
     if (link != present) {
       return;
     }
     present = null;
+    if (tried != null && tried.link == link) {
+      tried.failed(link, why);
+      endMove(why);
+    } else if (tried != null && tried.outcome == null && (next == null || tried.link != next)) {
+      // There is nothing left to get away from.
+      move = null;
+    }
     if (next != null) {
       present = next;
       next = null;
       offline(why);
       return;
-    }
-    // The server that served well is tried again first.
-    if (!online) {
-      serverIndex++;
     }
     offline(why);
     Duration wait = backoff.next().plus(delay);
@@ -580,6 +753,7 @@ final class SessionLoop {
     }
     stopping = true;
     stopBy = now() + SessionTimings.GOODBYE_LIMIT.toNanos();
+    endMove("the program stops");
     shutDown(next, "stopping");
     next = null;
     if (present != null && present.core != null && present.core.isWelcomed()) {

@@ -12,6 +12,8 @@ public interface SessionObserver {
    * A session.
    *
    * @param peer what was dialled: the manager itself, or a proxy
+   * @param server what was dialled, as it was configured
+   * @param address the one behind it that answered
    * @param managerTime the manager's clock at the Welcome
    */
   record Established(
@@ -19,6 +21,7 @@ public interface SessionObserver {
       NodeIdentity manager,
       NodeIdentity peer,
       ServerAddress server,
+      ServerAddress address,
       Instant managerTime) {}
 
   /** A session is up, with this as its newest connection. */

@@ -31,6 +31,9 @@ public final class SessionTimings {
   /** How long a clean stop waits for the manager's end of the conversation. */
   public static final Duration GOODBYE_LIMIT = Duration.ofSeconds(2);
 
+  /** How long a session that is to be left may still send what waits. */
+  public static final Duration LEAVE_DELAY = Duration.ofSeconds(3);
+
   /** Results under way without acknowledgement. */
   public static final int RESULT_WINDOW = 32;
 

@@ -2,11 +2,17 @@ package dev.towline.runtime.tls;
 
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 
@@ -28,10 +34,51 @@ public final class FleetChannels implements AutoCloseable {
 
   private static final int MAX_MESSAGE = 4 << 20;
 
+  private static final int RESOLVE_SECONDS = 5;
+
+  /** An address where nobody is keeps nobody from trying the next one. */
+  private static final int CONNECT_MILLIS = 4_000;
+
   private final EventLoopGroup eventLoop;
+  private final Resolver resolver;
+
+  /** Tells the addresses behind a name; may block. */
+  @FunctionalInterface
+  public interface Resolver {
+    InetAddress[] addresses(String host) throws UnknownHostException;
+  }
 
   public FleetChannels(ThreadFactory threads) {
+    this(threads, InetAddress::getAllByName);
+  }
+
+  public FleetChannels(ThreadFactory threads, Resolver resolver) {
+    this.resolver = resolver;
     this.eventLoop = new MultiThreadIoEventLoopGroup(1, threads, NioIoHandler.newFactory());
+  }
+
+  /**
+   * Every address behind a server's name; done at once when it is an address already. Fails when
+   * the name leads nowhere or nobody answers in 5 s.
+   */
+  public CompletableFuture<List<ServerAddress>> resolve(ServerAddress server) {
+    if (server.isLiteral()) {
+      return CompletableFuture.completedFuture(List.of(server));
+    }
+    var addresses = new CompletableFuture<List<ServerAddress>>();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            addresses.complete(
+                Arrays.stream(resolver.addresses(server.host()))
+                    .map(address -> new ServerAddress(address.getHostAddress(), server.port()))
+                    .distinct()
+                    .toList());
+          } catch (UnknownHostException | RuntimeException e) {
+            addresses.completeExceptionally(e);
+          }
+        });
+    return addresses.orTimeout(RESOLVE_SECONDS, TimeUnit.SECONDS);
   }
 
   /** A channel that connects with its first call. One transport; the caller shuts it down. */
@@ -40,6 +87,7 @@ public final class FleetChannels implements AutoCloseable {
         .sslContext(tls)
         .eventLoopGroup(eventLoop)
         .channelType(NioSocketChannel.class)
+        .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS)
         .directExecutor()
         .flowControlWindow(WINDOW)
         .maxInboundMessageSize(MAX_MESSAGE + (64 << 10))

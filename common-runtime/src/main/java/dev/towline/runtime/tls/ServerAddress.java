@@ -1,9 +1,12 @@
 package dev.towline.runtime.tls;
 
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Where a member of the fleet is dialled: host name or IP address, and port. */
 public record ServerAddress(String host, int port) {
+  private static final Pattern IPV4 = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
+
   public ServerAddress {
     if (host.isEmpty() || port < 1 || port > 65_535) {
       throw new IllegalArgumentException(
@@ -32,6 +35,11 @@ public record ServerAddress(String host, int port) {
     } catch (NumberFormatException e) {
       return Optional.empty();
     }
+  }
+
+  /** Whether the host is an address and no name. */
+  public boolean isLiteral() {
+    return host.indexOf(':') >= 0 || IPV4.matcher(host).matches();
   }
 
   @Override

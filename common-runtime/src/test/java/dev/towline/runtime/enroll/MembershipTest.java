@@ -64,6 +64,22 @@ final class MembershipTest {
   }
 
   @Test
+  void establish_fileThatHasServedAndCannotGo_doesNotUndoAMove() throws Exception {
+    enrolled();
+    Path file = file(TestFleet.NAME, "agent", "n.example:443");
+    byte[] mounted = Files.readAllBytes(file);
+    establish(Optional.of(file), "");
+    new NodeConfig(
+            "", List.of(new ServerAddress("p.example", 443)), JsonMapper.shared().createObjectNode())
+        .save(directory.resolve("config.json"));
+    Files.write(file, mounted);
+
+    Start.Ready ready = (Start.Ready) establish(Optional.of(file), "");
+
+    assertThat(ready.config().servers()).containsExactly(new ServerAddress("p.example", 443));
+  }
+
+  @Test
   void establish_fileOfAnotherFleetOrRole_isRefusedInOneLine() throws Exception {
     enrolled();
     Path foreign = file("fleet-2", "agent", "n.example:443");

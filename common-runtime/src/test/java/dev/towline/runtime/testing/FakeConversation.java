@@ -157,7 +157,7 @@ public final class FakeConversation {
         welcomed = true;
       }
       case HEARTBEAT -> {
-        if (frame.getHeartbeat().getAckWanted()) {
+        if (frame.getHeartbeat().getAckWanted() && manager.answerHeartbeats) {
           send(
               ManagerFrame.newBuilder()
                   .setHeartbeatAck(

@@ -61,29 +61,40 @@ public final class FakeManager implements AutoCloseable {
 
   public volatile long reconnectCapMs = 500;
   public volatile boolean ackResults = true;
+  public volatile boolean answerHeartbeats = true;
   public volatile Duration renewedValidity = Duration.ofDays(1);
 
   /** Every security event that was reported. */
   public final List<SecurityEvent> events = new CopyOnWriteArrayList<>();
 
-  private FakeManager(TestFleet fleet, boolean behindProxy) throws IOException {
+  private final InetAddress host;
+
+  private FakeManager(TestFleet fleet, boolean behindProxy, InetAddress host, int at)
+      throws IOException {
+    this.host = host;
     this.fleet = fleet;
     this.behindProxy = behindProxy;
     this.signer = fleet.directiveSigner("m1");
     this.identity = fleet.issue(Role.MANAGER, "m1");
-    start(0);
+    start(at);
   }
 
   public static FakeManager direct(TestFleet fleet) throws IOException {
-    return new FakeManager(fleet, false);
+    return new FakeManager(fleet, false, InetAddress.getLoopbackAddress(), 0);
   }
 
   public static FakeManager behindProxy(TestFleet fleet) throws IOException {
-    return new FakeManager(fleet, true);
+    return new FakeManager(fleet, true, InetAddress.getLoopbackAddress(), 0);
+  }
+
+  /** Behind the stand-in of a proxy that listens at this address; port 0 for any. */
+  public static FakeManager behindProxy(TestFleet fleet, InetAddress host, int port)
+      throws IOException {
+    return new FakeManager(fleet, true, host, port);
   }
 
   public ServerAddress address() {
-    return new ServerAddress("127.0.0.1", port);
+    return new ServerAddress(host.getHostAddress(), port);
   }
 
   public TestFleet fleet() {
@@ -133,6 +144,16 @@ public final class FakeManager implements AutoCloseable {
     }
   }
 
+  /** Asks the agents through the proxy's stand-in to move on. */
+  public void drain() {
+    for (StreamObserver<DownFrame> stream : streams) {
+      stream.onNext(
+          DownFrame.newBuilder()
+              .setNotice(ProxyNotice.newBuilder().setKind(ProxyNotice.Kind.DRAINING))
+              .build());
+    }
+  }
+
   /** Changes a byte of the next sealed bytes that go to the agent. */
   public volatile boolean tamperDown;
 
@@ -165,7 +186,7 @@ public final class FakeManager implements AutoCloseable {
   private void start(int at) throws IOException {
     IssuedIdentity presented = behindProxy ? fleet.issue(Role.PROXY, "p1") : identity;
     server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), at))
+        NettyServerBuilder.forAddress(new InetSocketAddress(host, at))
             .sslContext(
                 FleetTls.server(
                     () -> Optional.of(presented), fleet.verifier(), ClientAuth.OPTIONAL))

@@ -50,6 +50,8 @@ public final class Directives {
       case SET_RELAY_CHILDREN -> DirectiveKind.DIRECTIVE_KIND_SET_RELAY_CHILDREN;
       case CONFIGURE_RELAY -> DirectiveKind.DIRECTIVE_KIND_CONFIGURE_RELAY;
       case INSTALL_PROGRAM -> DirectiveKind.DIRECTIVE_KIND_INSTALL_PROGRAM;
+      case REHOME -> DirectiveKind.DIRECTIVE_KIND_REHOME;
+      case CONTROL_PROXY -> DirectiveKind.DIRECTIVE_KIND_CONTROL_PROXY;
       case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
     };
   }

@@ -1,0 +1,96 @@
+package dev.towline.runtime.session;
+
+import dev.towline.runtime.session.DialOrder.Target;
+import dev.towline.runtime.tls.ServerAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Another way to the manager that is looked for while the present session goes on. Belongs to the
+ * session's thread.
+ */
+final class Move {
+  private static final long NEVER = Long.MAX_VALUE;
+  private static final Duration SPREAD = Duration.ofSeconds(2);
+  private static final Duration PAUSE = Duration.ofSeconds(5);
+
+  final List<ServerAddress> servers;
+
+  /** The address to get away from. */
+  final @Nullable ServerAddress without;
+
+  /** Looked for until there is one: the present session will end. */
+  final boolean again;
+
+  /** Of a trial: empty once a heartbeat went there and back, else why it is given up. */
+  final @Nullable CompletableFuture<Optional<String>> outcome;
+
+  /** When a trial is given up. */
+  final long deadline;
+
+  final Deque<Target> left = new ArrayDeque<>();
+  @Nullable SessionLink link;
+  long at = NEVER;
+  String problem = "";
+
+  private Move(
+      List<ServerAddress> servers,
+      @Nullable ServerAddress without,
+      boolean again,
+      @Nullable CompletableFuture<Optional<String>> outcome,
+      long deadline) {
+    this.servers = servers;
+    this.without = without;
+    this.again = again;
+    this.outcome = outcome;
+    this.deadline = deadline;
+  }
+
+  static Move once(List<ServerAddress> servers) {
+    return new Move(List.of(servers.getFirst()), null, false, null, NEVER);
+  }
+
+  static Move away(List<ServerAddress> servers, ServerAddress from) {
+    return new Move(servers, from, true, null, NEVER);
+  }
+
+  static Move trial(
+      List<ServerAddress> servers, long deadline, CompletableFuture<Optional<String>> outcome) {
+    return new Move(servers, null, false, outcome, deadline);
+  }
+
+  void found(List<Target> targets) {
+    left.clear();
+    targets.stream().filter(target -> !target.dialled().equals(without)).forEach(left::add);
+    problem =
+        targets.isEmpty() ? "no address is known for " + servers : "no other address of " + servers;
+  }
+
+  void failed(SessionLink tried, String why) {
+    if (link == tried) {
+      link = null;
+      problem = why;
+    }
+  }
+
+  String lateness() {
+    return "no session over "
+        + (link == null ? servers.toString() : link.toString())
+        + " in time"
+        + (problem.isEmpty() ? "" : "; " + problem);
+  }
+
+  long spread(RandomGenerator random) {
+    return random.nextLong(SPREAD.toNanos());
+  }
+
+  long pause(RandomGenerator random) {
+    return PAUSE.toNanos() + random.nextLong(PAUSE.toNanos());
+  }
+}

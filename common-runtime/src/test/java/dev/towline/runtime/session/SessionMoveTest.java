@@ -1,0 +1,246 @@
+package dev.towline.runtime.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.testing.Await;
+import dev.towline.runtime.testing.FakeConversation;
+import dev.towline.runtime.testing.FakeManager;
+import dev.towline.runtime.testing.TestFleet;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.Requirement;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A session that goes elsewhere: balanced, asked to leave, or told to try another way. */
+@Requirement({"P2", "P5", "P12"})
+final class SessionMoveTest {
+  private static final Duration LONG = Duration.ofSeconds(20);
+
+  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
+  private final List<InetAddress> cluster = new CopyOnWriteArrayList<>();
+  private final FleetChannels channels =
+      new FleetChannels(
+          Thread.ofPlatform().daemon().factory(),
+          host -> {
+            if (cluster.isEmpty()) {
+              throw new UnknownHostException(host);
+            }
+            return cluster.toArray(InetAddress[]::new);
+          });
+  private final List<AutoCloseable> closed = new ArrayList<>();
+  private final List<String> states = new CopyOnWriteArrayList<>();
+  private final IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
+  @TempDir private Path directory;
+
+  @AfterEach
+  void close() throws Exception {
+    for (AutoCloseable each : closed.reversed()) {
+      each.close();
+    }
+    channels.close();
+  }
+
+  @Test
+  void tryMove_newWayWorks_isTakenWithoutAGap() throws Exception {
+    FakeManager old = opened(FakeManager.direct(fleet));
+    FakeManager proxied = opened(FakeManager.behindProxy(fleet));
+    NodeSession session = session(old.address());
+    FakeConversation first = old.conversation(0);
+
+    Optional<String> problem = get(session.tryMove(List.of(proxied.address()), LONG));
+
+    assertThat(problem).isEmpty();
+    proxied.conversation(0).await(frame -> frame.hasHeartbeat());
+    Await.until("the old one ends", first::isEnded);
+    assertThat(states).doesNotContain("offline");
+    proxied.restart();
+    proxied.conversation(1);
+    assertThat(old.conversations()).hasSize(1);
+  }
+
+  @Test
+  void tryMove_nobodyThere_staysAndSaysWhy() throws Exception {
+    FakeManager old = opened(FakeManager.direct(fleet));
+    FakeManager gone = opened(FakeManager.direct(fleet));
+    NodeSession session = session(old.address());
+    FakeConversation first = old.conversation(0);
+    gone.close();
+
+    Optional<String> problem = get(session.tryMove(List.of(gone.address()), LONG));
+
+    assertThat(problem.orElseThrow()).contains(gone.address().toString());
+    first.send(first.nextNoOp());
+    first.awaitResult(1);
+    assertThat(states).containsExactly("online");
+  }
+
+  @Test
+  void tryMove_somebodySilentThere_staysAfterTheLimit() throws Exception {
+    FakeManager old = opened(FakeManager.direct(fleet));
+    NodeSession session = session(old.address());
+    FakeConversation first = old.conversation(0);
+    try (var silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+      var there = new ServerAddress("127.0.0.1", silent.getLocalPort());
+
+      Optional<String> problem = get(session.tryMove(List.of(there), Duration.ofSeconds(1)));
+
+      assertThat(problem.orElseThrow()).contains("in time");
+    }
+    first.send(first.nextNoOp());
+    first.awaitResult(1);
+  }
+
+  @Test
+  void tryMove_welcomedThereButNoHeartbeatComesBack_goesBack() throws Exception {
+    FakeManager old = opened(FakeManager.direct(fleet));
+    FakeManager mute = opened(FakeManager.behindProxy(fleet));
+    mute.answerHeartbeats = false;
+    NodeSession session = session(old.address());
+    old.conversation(0);
+
+    Optional<String> problem = get(session.tryMove(List.of(mute.address()), Duration.ofSeconds(2)));
+
+    assertThat(problem).isPresent();
+    assertThat(mute.conversation(0).isWelcomed()).isTrue();
+    FakeConversation back = old.conversation(1);
+    back.send(back.nextNoOp());
+    back.awaitResult(1);
+  }
+
+  @Test
+  void leaveTo_nobodyThere_leavesAndGoesOnTrying() throws Exception {
+    FakeManager old = opened(FakeManager.direct(fleet));
+    FakeManager later = opened(FakeManager.direct(fleet));
+    NodeSession session = session(old.address());
+    FakeConversation first = old.conversation(0);
+    later.close();
+
+    session.leaveTo(List.of(later.address()));
+
+    Await.until("the old one ends", first::isEnded);
+    later.restart();
+    later.conversation(0);
+  }
+
+  @Test
+  void drainingProxy_isLeftForAnotherAddressOfTheName() throws Exception {
+    FakeManager one = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
+    FakeManager two = opened(FakeManager.behindProxy(fleet, loopback(3), one.address().port()));
+    cluster.addAll(List.of(loopback(2), loopback(3)));
+    session(new ServerAddress("proxy.example", one.address().port()));
+    FakeManager used = usedOf(one, two);
+    FakeManager other = used == one ? two : one;
+    FakeConversation first = used.conversation(0);
+
+    used.drain();
+
+    other.conversation(0);
+    Await.until("the old one ends", first::isEnded);
+    assertThat(states).doesNotContain("offline");
+  }
+
+  @Test
+  void lostProxy_theOtherAddressIsDialledAtOnce() throws Exception {
+    FakeManager one = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
+    FakeManager two = opened(FakeManager.behindProxy(fleet, loopback(3), one.address().port()));
+    cluster.addAll(List.of(loopback(2), loopback(3)));
+    session(new ServerAddress("proxy.example", one.address().port()));
+    FakeManager used = usedOf(one, two);
+    FakeManager other = used == one ? two : one;
+    long from = System.nanoTime();
+
+    used.close();
+
+    other.conversation(0);
+    assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(10));
+  }
+
+  @Test
+  void nameThatCannotBeLookedUpAnyMore_servesByItsLastAddresses() throws Exception {
+    FakeManager proxied = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
+    cluster.add(loopback(2));
+    session(new ServerAddress("proxy.example", proxied.address().port()));
+    proxied.conversation(0);
+    cluster.clear();
+
+    proxied.restart();
+
+    proxied.conversation(1);
+  }
+
+  private static FakeManager usedOf(FakeManager one, FakeManager two) {
+    Await.until("a session", () -> one.conversations().size() + two.conversations().size() > 0);
+    return one.conversations().isEmpty() ? two : one;
+  }
+
+  private static InetAddress loopback(int last) throws UnknownHostException {
+    return InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) last});
+  }
+
+  private static <T> T get(java.util.concurrent.CompletableFuture<T> future) throws Exception {
+    return future.get(20, TimeUnit.SECONDS);
+  }
+
+  private FakeManager opened(FakeManager manager) {
+    closed.add(manager);
+    return manager;
+  }
+
+  private NodeSession session(ServerAddress server) throws IOException {
+    RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
+    var store = new IdentityStore(directory.resolve("identity"));
+    SessionObserver observer =
+        new SessionObserver() {
+          @Override
+          public void online(Established session) {
+            states.add("online");
+          }
+
+          @Override
+          public void offline(String why) {
+            states.add("offline");
+          }
+        };
+    var session =
+        new NodeSession(
+            new NodeSession.Parts(
+                new FleetMember(store, identity, fleet.roots(), revocations, Clock.systemUTC()),
+                List.of(server),
+                Set.of(Role.MANAGER, Role.PROXY),
+                HostFacts::getDefaultInstance,
+                SessionJournal.open(directory.resolve("session.journal")),
+                revocations,
+                List.of(),
+                () -> HeartbeatSource.Content.NOTHING,
+                observer,
+                channels,
+                Clock.systemUTC(),
+                System::nanoTime,
+                new SecureRandom(),
+                Thread.ofPlatform().daemon().factory()));
+    closed.add(session);
+    session.start();
+    return session;
+  }
+}
