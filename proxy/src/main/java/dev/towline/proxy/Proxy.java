@@ -6,10 +6,14 @@ import dev.towline.proto.v1.RevocationList;
 import dev.towline.proxy.clients.ClientServer;
 import dev.towline.proxy.clients.SessionForwarder;
 import dev.towline.proxy.config.ProxyConfig;
+import dev.towline.proxy.control.ControlHandler;
+import dev.towline.proxy.control.Drainage;
+import dev.towline.proxy.control.StopRequest;
 import dev.towline.proxy.enrollment.EnrollmentForwarder;
 import dev.towline.proxy.mirror.ManagerSite;
 import dev.towline.proxy.mirror.MirrorServer;
 import dev.towline.proxy.mirror.PackageCache;
+import dev.towline.proxy.status.ProcessLoad;
 import dev.towline.proxy.status.StatusFile;
 import dev.towline.proxy.uplink.UplinkChannels;
 import dev.towline.proxy.uplink.UplinkConnector;
@@ -42,6 +46,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
@@ -64,11 +69,19 @@ import org.slf4j.LoggerFactory;
 final class Proxy implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Proxy.class);
   private static final Duration STATUS_INTERVAL = Duration.ofSeconds(2);
-  private static final Duration DRAIN_TIME = Duration.ofMillis(300);
+  private static final Duration LAST_WORDS = Duration.ofMillis(300);
+
+  /** For a signal; who stops the proxy by order or command waits longer. */
+  private static final Duration DRAIN_TIME = Duration.ofSeconds(4);
+
+  private static final Duration STOP_DRAIN_TIME = Duration.ofSeconds(60);
+  private static final Duration STOP_DELAY = Duration.ofSeconds(1);
+
   private static final long DENIAL_REPORT_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile boolean stopped;
 
   /** What comes from outside. */
   record World(
@@ -96,7 +109,6 @@ final class Proxy implements AutoCloseable {
 
   private void build(ProxyConfig config, World world) throws IOException {
     FleetMember member = world.member();
-    var health = new ProxyHealth();
     var statusFile = new StatusFile(world.data().resolve("status.json"));
     parts.push(statusFile::delete);
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(world.threads());
@@ -106,6 +118,9 @@ final class Proxy implements AutoCloseable {
         new SynchronizationContext(
             (thread, fault) -> log.error("a defect in the session path", fault));
     var mux = new UplinkMux(UplinkLimits.DEFAULTS, System::nanoTime);
+    var drainage = new Drainage(mux, serial);
+    var health =
+        new ProxyHealth(new ProcessLoad(Path.of("/proc"), System::nanoTime), drainage::isDraining);
     var uplinkChannels = new UplinkChannels(member::presented, member.verifier());
     var uplink =
         new UplinkConnector(
@@ -120,7 +135,17 @@ final class Proxy implements AutoCloseable {
             health);
     parts.push(uplink);
 
-    NodeSession session = session(config, world, health, mux, serial, uplink);
+    ExecutorService orders = Executors.newSingleThreadExecutor(world.threads());
+    parts.push(orders::shutdownNow);
+    var control =
+        new ControlHandler(
+            drainage,
+            world.clock(),
+            orders,
+            () -> {
+              var _ = timer.schedule(this::stop, STOP_DELAY.toMillis(), TimeUnit.MILLISECONDS);
+            });
+    NodeSession session = session(config, world, health, mux, serial, uplink, control);
     parts.push(() -> session.close(Goodbye.Reason.AGENT_STOP));
 
     var clients =
@@ -131,7 +156,7 @@ final class Proxy implements AutoCloseable {
             new SessionForwarder(mux, serial).service(),
             new EnrollmentForwarder(uplink::channel).service(),
             reporter(session));
-    parts.push(() -> drain(mux, serial, clients));
+    parts.push(() -> drain(drainage, mux, serial, clients));
 
     if (!config.httpPorts().isEmpty()) {
       mirror(config, world);
@@ -140,6 +165,7 @@ final class Proxy implements AutoCloseable {
     session.start();
     uplink.start();
     status(statusFile, world, health, mux, serial, timer);
+    watchStopRequests(new StopRequest(world.data()), drainage, orders, timer);
     log.info("agents are accepted on {}:{}", config.listen(), clients.port());
   }
 
@@ -149,7 +175,8 @@ final class Proxy implements AutoCloseable {
       ProxyHealth health,
       UplinkMux mux,
       SynchronizationContext serial,
-      UplinkConnector uplink)
+      UplinkConnector uplink,
+      ControlHandler control)
       throws IOException {
     SessionObserver observer =
         new SessionObserver() {
@@ -188,7 +215,7 @@ final class Proxy implements AutoCloseable {
             world::facts,
             SessionJournal.open(world.data().resolve("journal")),
             world.revocations(),
-            List.of(),
+            List.of(control),
             health,
             observer,
             world.channels(),
@@ -274,12 +301,61 @@ final class Proxy implements AutoCloseable {
     };
   }
 
-  private static void drain(UplinkMux mux, SynchronizationContext serial, ClientServer clients) {
+  /** Looks for what {@code towline-proxy stop} asks for. */
+  private void watchStopRequests(
+      StopRequest requests,
+      Drainage drainage,
+      ExecutorService orders,
+      ScheduledExecutorService timer)
+      throws IOException {
+    requests.clear();
+    Runnable look =
+        () -> {
+          try {
+            requests
+                .take()
+                .ifPresent(wanted -> orders.execute(() -> stopHere(wanted, requests, drainage)));
+          } catch (IOException e) {
+            log.warn("a request to stop can't be read: {}", e.toString());
+          }
+        };
+    var _ =
+        timer.scheduleWithFixedDelay(
+            look, STATUS_INTERVAL.toMillis(), STATUS_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private void stopHere(StopRequest.Wanted wanted, StopRequest requests, Drainage drainage) {
+    try {
+      int left = drainage.drain(wanted.force() ? DRAIN_TIME : STOP_DRAIN_TIME);
+      if (left > 0 && !wanted.force()) {
+        drainage.resume();
+        requests.refuse(left + " agents found no other proxy and are still here");
+      } else {
+        stop();
+      }
+    } catch (IOException e) {
+      log.warn("a request to stop can't be answered: {}", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Ends the program until it is started on its host. */
+  private void stop() {
+    stopped = true;
+    ended.countDown();
+  }
+
+  private static void drain(
+      Drainage drainage, UplinkMux mux, SynchronizationContext serial, ClientServer clients) {
     clients.stopAccepting();
-    serial.execute(mux::drain);
-    await(DRAIN_TIME);
+    try {
+      var _ = drainage.drain(DRAIN_TIME);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     serial.execute(() -> mux.endAll("PROXY_STOPPING", "the proxy stops"));
-    await(DRAIN_TIME);
+    await(LAST_WORDS);
     clients.close();
   }
 
@@ -292,9 +368,10 @@ final class Proxy implements AutoCloseable {
     }
   }
 
-  /** Waits until the proxy can't go on. */
-  void awaitEnd() throws InterruptedException {
+  /** Waits until the proxy can't go on, or was stopped; then gives whether it was stopped. */
+  boolean awaitEnd() throws InterruptedException {
     ended.await();
+    return stopped;
   }
 
   @Override

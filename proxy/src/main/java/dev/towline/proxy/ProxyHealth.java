@@ -2,6 +2,7 @@ package dev.towline.proxy;
 
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.proxy.status.ProcessLoad;
 import dev.towline.proxy.status.ProxyStatus;
 import dev.towline.proxy.uplink.UplinkConnector;
 import dev.towline.proxy.uplink.UplinkStats;
@@ -12,6 +13,7 @@ import dev.towline.runtime.tls.ServerAddress;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,12 +26,19 @@ import org.slf4j.LoggerFactory;
 final class ProxyHealth implements SessionObserver, UplinkConnector.Listener, HeartbeatSource {
   private static final Logger log = LoggerFactory.getLogger(ProxyHealth.class);
 
+  private final ProcessLoad process;
+  private final BooleanSupplier draining;
   private long generation;
   private boolean session;
   private boolean uplink;
   private String manager = "";
   private String path = "";
   private UplinkStats load = new UplinkStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+  ProxyHealth(ProcessLoad process, BooleanSupplier draining) {
+    this.process = process;
+    this.draining = draining;
+  }
 
   @Override
   public synchronized void online(Established established) {
@@ -74,6 +83,9 @@ final class ProxyHealth implements SessionObserver, UplinkConnector.Listener, He
   @Override
   public synchronized Content collect() {
     Map<String, Long> counters = new LinkedHashMap<>();
+    counters.put("proxy.cpu_permille", process.cpuPermille());
+    counters.put("proxy.resident_kib", process.residentKib());
+    counters.put("proxy.draining", draining.getAsBoolean() ? 1L : 0L);
     counters.put("proxy.clients", (long) load.clients());
     counters.put("proxy.sessions", (long) load.announced());
     counters.put("proxy.waiting", (long) load.waiting());

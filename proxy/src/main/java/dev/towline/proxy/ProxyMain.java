@@ -3,6 +3,7 @@ package dev.towline.proxy;
 import dev.towline.proxy.config.ProxyConfig;
 import dev.towline.proxy.config.ProxySettings;
 import dev.towline.proxy.config.SettingsFiles;
+import dev.towline.proxy.control.StopRequest;
 import dev.towline.proxy.status.ProxyStatus;
 import dev.towline.proxy.status.StatusFile;
 import dev.towline.runtime.enroll.EnrollmentClient;
@@ -23,6 +24,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +32,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,7 +50,12 @@ import picocli.CommandLine.Spec;
     description = "Carries agents that cannot reach the manager.",
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
-    subcommands = {ProxyMain.Run.class, ProxyMain.Status.class, ProxyMain.Config.class})
+    subcommands = {
+      ProxyMain.Run.class,
+      ProxyMain.Status.class,
+      ProxyMain.Stop.class,
+      ProxyMain.Config.class
+    })
 public final class ProxyMain implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(ProxyMain.class);
   private static final ErrorCode IN_USE = ErrorCode.user("DATA_DIRECTORY_IN_USE");
@@ -205,7 +213,12 @@ public final class ProxyMain implements Runnable {
       log.info("towline-proxy {} is {}", BuildInfo.version(), world.member().self());
       Proxy proxy = Proxy.start(config, world);
       Runtime.getRuntime().addShutdownHook(new Thread(proxy::close, "stop"));
-      proxy.awaitEnd();
+      if (proxy.awaitEnd()) {
+        proxy.close();
+        log.info("stopped; started again on this host only");
+        // What keeps programs running leaves alone one that ends like this.
+        return REFUSED;
+      }
       return FAILED;
     }
 
@@ -270,6 +283,68 @@ public final class ProxyMain implements Runnable {
           "queued    %d bytes up, %d bytes down"
               .formatted(now.load().queuedUp(), now.load().queuedDown()));
       return now.online() ? 0 : FAILED;
+    }
+  }
+
+  @Command(
+      name = "stop",
+      description = {
+        "Moves the agents to other proxies, then stops the proxy on this host until it is started",
+        "here again. Refused while agents have no other proxy."
+      },
+      mixinStandardHelpOptions = true)
+  static final class Stop implements Callable<Integer> {
+    private static final Duration LIMIT = Duration.ofSeconds(90);
+    private static final Duration LOOK = Duration.ofMillis(200);
+
+    @Mixin private final Where where = new Where();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(names = "--force", description = "also when agents are left without a proxy")
+    private boolean force;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+      var file = new StatusFile(where.data.resolve("status.json"));
+      var out = spec.commandLine().getOut();
+      Optional<Long> pid = running(file);
+      if (pid.isEmpty()) {
+        out.println("towline-proxy does not run with " + where.data);
+        return 0;
+      }
+      var request = new StopRequest(where.data);
+      request.ask(force);
+      // Nobody counts it down; the proxy's answer is looked for.
+      var never = new CountDownLatch(1);
+      long deadline = System.nanoTime() + LIMIT.toNanos();
+      while (System.nanoTime() - deadline < 0) {
+        Optional<String> refused = request.takeRefusal();
+        if (refused.isPresent()) {
+          spec.commandLine()
+              .getErr()
+              .println(
+                  "towline-proxy: not stopped: "
+                      + refused.get()
+                      + "; disconnect them first (towline proxies disconnect CLUSTER), start"
+                      + " another proxy of the cluster, or stop with --force");
+          return FAILED;
+        }
+        if (!ProcessHandle.of(pid.get()).map(ProcessHandle::isAlive).orElse(false)) {
+          out.println("towline-proxy is stopped");
+          return 0;
+        }
+        var _ = never.await(LOOK.toMillis(), TimeUnit.MILLISECONDS);
+      }
+      spec.commandLine()
+          .getErr()
+          .println("towline-proxy: not stopped within " + LIMIT.toSeconds() + " s; see its log");
+      return FAILED;
+    }
+
+    private static Optional<Long> running(StatusFile file) {
+      return file.read()
+          .map(ProxyStatus::pid)
+          .filter(pid -> ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false));
     }
   }
 

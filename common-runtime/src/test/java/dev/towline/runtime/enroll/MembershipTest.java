@@ -70,7 +70,9 @@ final class MembershipTest {
     byte[] mounted = Files.readAllBytes(file);
     establish(Optional.of(file), "");
     new NodeConfig(
-            "", List.of(new ServerAddress("p.example", 443)), JsonMapper.shared().createObjectNode())
+            "",
+            List.of(new ServerAddress("p.example", 443)),
+            JsonMapper.shared().createObjectNode())
         .save(directory.resolve("config.json"));
     Files.write(file, mounted);
 

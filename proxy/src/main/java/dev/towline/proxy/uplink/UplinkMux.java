@@ -263,6 +263,11 @@ public final class UplinkMux {
     }
   }
 
+  /** Agents are welcome again. */
+  public void resume() {
+    draining = false;
+  }
+
   /** Ends every agent's stream. */
   public void endAll(String code, String detail) {
     for (AgentLink link : links.all()) {
