@@ -38,6 +38,7 @@ final class ActionWatch {
   private final Map<String, HostOutput> hosts = new HashMap<>();
   private final Set<String> reported = new HashSet<>();
   private int nameWidth;
+  private boolean quiet;
 
   ActionWatch(CliContext context, boolean showsOutput) {
     this.out = context.out();
@@ -49,6 +50,12 @@ final class ActionWatch {
   private static final class HostOutput {
     private long seen;
     private final java.io.ByteArrayOutputStream line = new java.io.ByteArrayOutputStream();
+  }
+
+  /** Says nothing of single hosts: the caller does. */
+  ActionWatch quiet() {
+    quiet = true;
+    return this;
   }
 
   /** Watches until every host has ended or the wait is over, and gives the action's last state. */
@@ -154,7 +161,7 @@ final class ActionWatch {
       flush(target.getHostName(), host);
     }
     String ending = describe(target);
-    if (!ending.isEmpty()) {
+    if (!ending.isEmpty() && !quiet) {
       err.println(prefix(target.getHostName()) + ending);
     }
   }
@@ -207,7 +214,10 @@ final class ActionWatch {
           case TARGET_STATE_ENDED ->
               switch (target.getOutcome()) {
                 case OUTCOME_SUCCEEDED -> "";
-                case OUTCOME_FAILED -> "failed with exit status " + target.getExitStatus();
+                case OUTCOME_FAILED ->
+                    target.getExitStatus() == 0
+                        ? "failed"
+                        : "failed with exit status " + target.getExitStatus();
                 default -> Text.label(target.getOutcome(), "OUTCOME_");
               };
           default -> Text.label(target.getState(), "TARGET_STATE_");

@@ -125,6 +125,9 @@ final class ActionsCommand extends CommandGroup {
   }
 
   private static String command(Action action) {
+    if (!action.getTitle().isEmpty()) {
+      return "(" + action.getTitle() + ")";
+    }
     return action.getNoOp() ? "(no-op)" : String.join(" ", action.getRun().getCommandList());
   }
 }

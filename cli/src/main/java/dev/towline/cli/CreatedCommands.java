@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** Shows a command that was just created; its secret is never shown again. */
+/** Shows a command with the lines to paste, which hold its secret. */
 final class CreatedCommands {
   private CreatedCommands() {}
 
@@ -61,13 +61,11 @@ final class CreatedCommands {
             + (command.getMaxUses() == 0 ? "" : ", for " + command.getMaxUses() + " uses")
             + ".");
     if (created.getCurlLine().equals(created.getWgetLine()) && !created.getCurlLine().isEmpty()) {
-      out.println(
-          "Paste the line into a root shell on the host. It holds a secret, shown only now.");
+      out.println("Paste the line into a root shell on the host. It holds a secret.");
       out.println();
       out.println(created.getCurlLine());
     } else if (!created.getCurlLine().isEmpty()) {
-      out.println(
-          "Paste one line into a root shell on the host. It holds a secret, shown only now.");
+      out.println("Paste one line into a root shell on the host. It holds a secret.");
       out.println();
       out.println("With curl:");
       out.println(created.getCurlLine());

@@ -1,6 +1,7 @@
 package dev.towline.cli;
 
 import dev.towline.cli.error.ExitCodes;
+import dev.towline.cli.login.AdminClient;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Text;
@@ -11,8 +12,11 @@ import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
+import dev.towline.proto.v1.UpdateHostsRequest;
 import java.io.PrintStream;
 import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,22 +54,9 @@ final class HostsCommand extends CommandGroup {
               description = "for instance group=web,state=online or a host name (default: all)")
           String selector,
       @Mixin OutputOptions output) {
-    var all = ListHostsResponse.newBuilder();
+    ListHostsResponse all;
     try (var client = context.connect()) {
-      String next = "";
-      do {
-        ListHostsResponse page =
-            client
-                .hosts()
-                .listHosts(
-                    ListHostsRequest.newBuilder()
-                        .setSelector(selector)
-                        .setPageSize(PAGE)
-                        .setPageToken(next)
-                        .build());
-        all.addAllHosts(page.getHostsList()).setTotal(page.getTotal());
-        next = page.getNextPageToken();
-      } while (!next.isEmpty());
+      all = all(client, selector);
     }
     if (!output.isTable()) {
       output.print(all, context.out());
@@ -86,7 +77,7 @@ final class HostsCommand extends CommandGroup {
       table.row(
           host.getName(),
           host.getGroup(),
-          Text.label(host.getState(), "HOST_STATE_"),
+          stateOf(host),
           Paths.describe(host.getPath()),
           host.getFacts().getProgramVersion(),
           Times.ago(host.getLastSeenMs(), now),
@@ -94,6 +85,26 @@ final class HostsCommand extends CommandGroup {
     }
     table.print(context.out());
     return ExitCodes.OK;
+  }
+
+  /** All pages. */
+  static ListHostsResponse all(AdminClient client, String selector) {
+    var all = ListHostsResponse.newBuilder();
+    String next = "";
+    do {
+      ListHostsResponse page =
+          client
+              .hosts()
+              .listHosts(
+                  ListHostsRequest.newBuilder()
+                      .setSelector(selector)
+                      .setPageSize(PAGE)
+                      .setPageToken(next)
+                      .build());
+      all.addAllHosts(page.getHostsList()).setTotal(page.getTotal());
+      next = page.getNextPageToken();
+    } while (!next.isEmpty());
+    return all.build();
   }
 
   @Command(
@@ -154,6 +165,83 @@ final class HostsCommand extends CommandGroup {
     return ExitCodes.OK;
   }
 
+  @Command(
+      name = "move",
+      header = "Moves hosts to another group, which is created when it is new.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline hosts move group=web,region=eu --group web-eu")
+  int move(
+      @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
+          String selector,
+      @Option(names = "--group", required = true, description = "name of the group; \"\" is none")
+          String group) {
+    return update(UpdateHostsRequest.newBuilder().setSelector(selector).setGroup(group));
+  }
+
+  @Command(
+      name = "region",
+      header = "Says in which region hosts are.",
+      mixinStandardHelpOptions = true)
+  int region(
+      @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
+          String selector,
+      @Parameters(paramLabel = "REGION", description = "name of the region; \"\" is none")
+          String region) {
+    return update(UpdateHostsRequest.newBuilder().setSelector(selector).setRegion(region));
+  }
+
+  @Command(
+      name = "provider",
+      header = "Says whose machines hosts are.",
+      mixinStandardHelpOptions = true)
+  int provider(
+      @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
+          String selector,
+      @Parameters(paramLabel = "PROVIDER", description = "service provider; \"\" is none")
+          String provider) {
+    return update(
+        UpdateHostsRequest.newBuilder().setSelector(selector).setServiceProvider(provider));
+  }
+
+  @Command(
+      name = "tag",
+      header = "Adds tags to hosts and removes them.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline hosts tag group=web --add pci --remove trial")
+  int tag(
+      @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
+          String selector,
+      @Option(names = "--add", description = "tag to add; may be given several times")
+          @Nullable List<String> add,
+      @Option(names = "--remove", description = "tag to remove; may be given several times")
+          @Nullable List<String> remove) {
+    return update(
+        UpdateHostsRequest.newBuilder()
+            .setSelector(selector)
+            .addAllAddTags(add == null ? List.of() : add)
+            .addAllRemoveTags(remove == null ? List.of() : remove));
+  }
+
+  static String stateOf(Host host) {
+    String state = Text.label(host.getState(), "HOST_STATE_");
+    return host.getNote().isEmpty() ? state : state + " (" + host.getNote() + ")";
+  }
+
+  private int update(UpdateHostsRequest.Builder request) {
+    int changed;
+    try (var client = context.connect()) {
+      changed = client.hosts().updateHosts(request.build()).getChanged();
+    }
+    if (changed == 0) {
+      context.err().println("No host matches " + request.getSelector() + ".");
+      return ExitCodes.FAILED;
+    }
+    context.out().println("Changed " + Text.count(changed, "host") + ".");
+    return ExitCodes.OK;
+  }
+
   private void print(Host host, PrintStream out) {
     Instant now = context.clock().instant();
     var facts = host.getFacts();
@@ -162,7 +250,7 @@ final class HostsCommand extends CommandGroup {
     sheet.line("Id", host.getId());
     sheet.line("Identity", host.getIdentity());
     sheet.line("Group", host.getGroup());
-    sheet.line("State", Text.label(host.getState(), "HOST_STATE_"));
+    sheet.line("State", stateOf(host));
     sheet.line("Path", Paths.describe(host.getPath()));
     sheet.line("Source address", host.getPath().getSourceAddress());
     sheet.line("TLS", (host.getTlsProtocol() + " " + host.getTlsCipherSuite()).strip());
@@ -178,6 +266,9 @@ final class HostsCommand extends CommandGroup {
     sheet.line("Kernel", facts.getKernel());
     sheet.line("Addresses", String.join(", ", facts.getAddressesList()));
     sheet.line("Asset", facts.getAssetKind());
+    sheet.line("Proxy cluster", host.getProxyCluster());
+    sheet.line("Note", host.getNote());
+    sheet.line("Policy", host.getPolicy());
     sheet.line("Region", host.getRegion());
     sheet.line("Service provider", host.getServiceProvider());
     sheet.line("Tags", String.join(", ", host.getTagsList()));

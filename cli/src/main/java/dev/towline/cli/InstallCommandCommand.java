@@ -5,6 +5,7 @@ import dev.towline.cli.output.Durations;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Times;
+import dev.towline.proto.v1.CopyInstallCommandRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.InstallCommand;
@@ -88,6 +89,18 @@ final class InstallCommandCommand extends CommandGroup {
       @Option(names = "--tag", description = "tag of the hosts; may be given several times")
           @Nullable List<String> tags,
       @Option(
+              names = "--policy",
+              defaultValue = "",
+              description = "name of the policy that the hosts get")
+          String policy,
+      @Option(
+              names = "--source-network",
+              paramLabel = "CIDR",
+              description =
+                  "block from which hosts may enroll, for instance 10.1.0.0/16; may be given"
+                      + " several times (default: any)")
+          @Nullable List<String> sourceNetworks,
+      @Option(
               names = "--image-system",
               description = "the host becomes a golden image: its clones enroll, it does not")
           boolean imageSystem,
@@ -109,6 +122,8 @@ final class InstallCommandCommand extends CommandGroup {
             .setServiceProvider(serviceProvider)
             .addAllTags(tags == null ? List.of() : tags)
             .setImageSystem(imageSystem)
+            .setPolicy(policy)
+            .addAllSourceNetworks(sourceNetworks == null ? List.of() : sourceNetworks)
             .build();
     CreatedInstallCommand created;
     try (var client = context.connect()) {
@@ -159,6 +174,46 @@ final class InstallCommandCommand extends CommandGroup {
               : command.getRefusals() + " (" + command.getLastRefusal() + ")");
     }
     table.print(context.out());
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "show",
+      header = "Shows an install command in full, with its lines to copy.",
+      mixinStandardHelpOptions = true)
+  int show(
+      @Parameters(paramLabel = "ID", description = "as install-command list shows it") String id,
+      @Mixin OutputOptions output) {
+    CreatedInstallCommand copied;
+    try (var client = context.connect()) {
+      copied =
+          client
+              .installCommands()
+              .copyInstallCommand(
+                  CopyInstallCommandRequest.newBuilder().setInstallCommand(id).build());
+    }
+    if (!output.isTable()) {
+      output.print(copied, context.out());
+      return ExitCodes.OK;
+    }
+    InstallCommand command = copied.getCommand();
+    var sheet = new Sheet(context.out());
+    sheet.line("Id", command.getId());
+    sheet.line("For", kindOf(command));
+    sheet.line("Operating system", command.getOs());
+    sheet.line("Image system", command.getImageSystem() ? "yes" : "no");
+    sheet.line("Through", through(command));
+    sheet.line("Group", command.getGroup());
+    sheet.line("Region", command.getRegion());
+    sheet.line("Service provider", command.getServiceProvider());
+    sheet.line("Tags", String.join(", ", command.getTagsList()));
+    sheet.line("Policy", command.getPolicy());
+    sheet.line("Source networks", String.join(", ", command.getSourceNetworksList()));
+    sheet.line(
+        "Uses", command.getUses() + (command.getMaxUses() > 0 ? "/" + command.getMaxUses() : ""));
+    sheet.line("Created", Times.at(command.getCreatedMs()) + " by " + command.getCreatedBy());
+    context.out().println();
+    CreatedCommands.show(context, copied, kindOf(command), null);
     return ExitCodes.OK;
   }
 

@@ -1,24 +1,36 @@
 package dev.towline.cli;
 
+import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.output.Durations;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
-import dev.towline.cli.output.Text;
-import dev.towline.cli.output.Times;
+import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ConnectClientsRequest;
 import dev.towline.proto.v1.CreateProxyClusterRequest;
 import dev.towline.proto.v1.CreateProxyCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.DeleteProxyClusterRequest;
+import dev.towline.proto.v1.DeleteProxyRequest;
+import dev.towline.proto.v1.DeployProxyRequest;
+import dev.towline.proto.v1.DeployProxyResponse;
+import dev.towline.proto.v1.DisconnectClientsRequest;
+import dev.towline.proto.v1.DrainProxyRequest;
+import dev.towline.proto.v1.GetProxyClusterRequest;
+import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ListProxiesRequest;
 import dev.towline.proto.v1.ListProxiesResponse;
 import dev.towline.proto.v1.ListProxyClustersRequest;
 import dev.towline.proto.v1.ListProxyClustersResponse;
+import dev.towline.proto.v1.MovedClients;
 import dev.towline.proto.v1.Proxy;
 import dev.towline.proto.v1.ProxyCluster;
+import dev.towline.proto.v1.ProxyClusterDetails;
+import dev.towline.proto.v1.ResolvedAddress;
+import dev.towline.proto.v1.StopProxyRequest;
+import dev.towline.runtime.error.TowlineException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,10 +45,14 @@ import picocli.CommandLine.Parameters;
     footerHeading = "%nExamples:%n",
     footer = {
       "  towline proxies create-cluster dc1 --address 10.0.0.5",
-      "  towline proxies command dc1",
+      "  towline proxies deploy dc1 --on gateway-1",
+      "  towline proxies connect dc1 --on group=web",
       "  towline install-command create --proxy-cluster dc1"
     })
 final class ProxiesCommand extends CommandGroup {
+  private static final Duration MARGIN = Duration.ofSeconds(30);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(100);
+
   private final CliContext context;
 
   ProxiesCommand(CliContext context) {
@@ -126,12 +142,13 @@ final class ProxiesCommand extends CommandGroup {
                   + " ADDRESS");
       return ExitCodes.OK;
     }
-    var table = new Table("NAME", "ADDRESS", "STATE", "CLIENTS", "DESCRIPTION");
+    var table = new Table("NAME", "ADDRESS", "STATE", "PROXIES", "CLIENTS", "DESCRIPTION");
     for (ProxyCluster cluster : clusters.getClustersList()) {
       table.row(
           cluster.getName(),
           cluster.getAddress() + ":" + cluster.getPort(),
           cluster.getOnline() ? "online" : "offline",
+          cluster.getProxiesOnline() + "/" + cluster.getProxies(),
           Integer.toString(cluster.getConnectedClients()),
           cluster.getDescription());
     }
@@ -198,6 +215,288 @@ final class ProxiesCommand extends CommandGroup {
     return ExitCodes.OK;
   }
 
+  @Command(
+      name = "show",
+      aliases = "show-cluster",
+      header = "Shows a cluster with its proxies and where its address leads.",
+      mixinStandardHelpOptions = true)
+  int show(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Mixin OutputOptions output) {
+    ProxyClusterDetails details;
+    try (var client = context.connect()) {
+      details =
+          client
+              .proxyClusters()
+              .getProxyCluster(GetProxyClusterRequest.newBuilder().setCluster(cluster).build());
+    }
+    if (!output.isTable()) {
+      output.print(details, context.out());
+      return ExitCodes.OK;
+    }
+    ProxyCluster shown = details.getCluster();
+    var sheet = new Sheet(context.out());
+    sheet.line("Name", shown.getName());
+    sheet.line("Address", shown.getAddress() + ":" + shown.getPort());
+    sheet.line("HTTP port", Integer.toString(shown.getHttpPort()));
+    sheet.line("Description", shown.getDescription());
+    sheet.line("State", shown.getOnline() ? "online" : "offline");
+    sheet.line("Proxies", shown.getProxiesOnline() + " of " + shown.getProxies() + " online");
+    sheet.line("Clients", shown.getConnectedClients() + " of " + shown.getClients() + " connected");
+    for (ResolvedAddress address : details.getAddressesList()) {
+      sheet.line(
+          "Leads to",
+          address.getAddress()
+              + (address.getProxy().isEmpty() ? "" : " (" + address.getProxy() + ")"));
+    }
+    for (String warning : details.getWarningsList()) {
+      context.err().println("warning: " + warning);
+    }
+    if (details.getProxiesCount() > 0) {
+      context.out().println();
+      ProxyTable.print(details.getProxiesList(), context);
+    }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "clients",
+      header = "Lists the clients of a cluster.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies clients dc1 region=eu,state=online")
+  int clients(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Parameters(
+              paramLabel = "SELECTOR",
+              arity = "0..1",
+              defaultValue = "",
+              description = "only these, for instance region=eu")
+          String selector,
+      @Mixin OutputOptions output) {
+    ListHostsResponse clients;
+    try (var client = context.connect()) {
+      clients =
+          HostsCommand.all(
+              client, "cluster=" + cluster + (selector.isEmpty() ? "" : "," + selector));
+    }
+    if (!output.isTable()) {
+      output.print(clients, context.out());
+      return ExitCodes.OK;
+    }
+    if (clients.getHostsCount() == 0) {
+      context
+          .out()
+          .println(
+              "No clients. Connect some: towline proxies connect " + cluster + " --on SELECTOR");
+      return ExitCodes.OK;
+    }
+    ProxyTable.clients(clients.getHostsList(), context);
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "connect",
+      header = "Lets hosts that are online use a cluster, without a new installation.",
+      description = {
+        "Each host tries the cluster first and stays where it is when that does not work.",
+        "Thousands may be told at once; the manager spreads them."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies connect dc1 --on group=web,region=eu")
+  int connect(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(
+              names = "--on",
+              paramLabel = "SELECTOR",
+              required = true,
+              description = "which hosts, for instance group=web")
+          String selector) {
+    try (var client = context.connect()) {
+      MovedClients moved =
+          client
+              .proxyClusters()
+              .connectClients(
+                  ConnectClientsRequest.newBuilder()
+                      .setCluster(cluster)
+                      .setSelector(selector)
+                      .build());
+      return new ProxyMoves(context).connected(client, moved, cluster);
+    }
+  }
+
+  @Command(
+      name = "disconnect",
+      header = "Lets the clients of a cluster go to the manager directly again.",
+      description = {
+        "Each client tries the direct way first. One that has none stays connected and is named;",
+        "with --strand it is left as \"disconnected, no route\"."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = {
+        "  towline proxies disconnect dc1",
+        "  towline proxies disconnect dc1 --on group=web",
+        "  towline proxies disconnect dc1 --strand"
+      })
+  int disconnect(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(
+              names = "--on",
+              paramLabel = "SELECTOR",
+              defaultValue = "",
+              description = "only these clients (default: all)")
+          String selector,
+      @Option(names = "--strand", description = "also clients that have no direct route")
+          boolean strand) {
+    try (var client = context.connect()) {
+      MovedClients moved =
+          client
+              .proxyClusters()
+              .disconnectClients(
+                  DisconnectClientsRequest.newBuilder()
+                      .setCluster(cluster)
+                      .setSelector(selector)
+                      .setStrand(strand)
+                      .build());
+      return new ProxyMoves(context).disconnected(client, moved, cluster, strand);
+    }
+  }
+
+  @Command(
+      name = "deploy",
+      header = "Lets the agent of an online host install a proxy of the cluster there.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies deploy dc1 --on gateway-1")
+  int deploy(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(names = "--on", paramLabel = "HOST", required = true, description = "name or id")
+          String host,
+      @Mixin OutputOptions output) {
+    DeployProxyResponse deployed;
+    try (var client = context.connect()) {
+      deployed =
+          client
+              .proxyClusters()
+              .deployProxy(
+                  DeployProxyRequest.newBuilder().setCluster(cluster).setHost(host).build());
+    }
+    if (output.isTable()) {
+      context
+          .out()
+          .println(
+              "The agent of "
+                  + deployed.getHostName()
+                  + " was told to install towline-proxy "
+                  + deployed.getVersion()
+                  + ". It shows up in: towline proxies list --cluster "
+                  + cluster
+                  + "; should it fail, towline events list says why.");
+    } else {
+      output.print(deployed, context.out());
+    }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "drain",
+      header = "Moves the agents of a proxy to the other proxies of its cluster.",
+      mixinStandardHelpOptions = true)
+  int drain(
+      @Parameters(paramLabel = "PROXY", description = "name or id") String proxy,
+      @Option(names = "--resume", description = "let it carry agents again") boolean resume,
+      @Option(
+              names = "--time-limit",
+              paramLabel = "DURATION",
+              defaultValue = "60s",
+              converter = Durations.class,
+              description = "how long agents may take (default: 60s)")
+          Duration limit) {
+    try (var client = context.connect()) {
+      Action action =
+          client
+              .proxyClusters()
+              .drainProxy(
+                  DrainProxyRequest.newBuilder()
+                      .setProxy(proxy)
+                      .setResume(resume)
+                      .setTimeLimitMs(limit.toMillis())
+                      .build());
+      return new ProxyMoves(context).ordered(client, action, limit.plus(MARGIN));
+    }
+  }
+
+  @Command(
+      name = "stop",
+      header = "Drains a proxy, then ends it until it is started on its host.",
+      description = "On its host, the same is done by: towline-proxy stop",
+      mixinStandardHelpOptions = true)
+  int stop(
+      @Parameters(paramLabel = "PROXY", description = "name or id") String proxy,
+      @Option(names = "--force", description = "also when agents are left without a proxy")
+          boolean force) {
+    try (var client = context.connect()) {
+      Action action =
+          client
+              .proxyClusters()
+              .stopProxy(StopProxyRequest.newBuilder().setProxy(proxy).setForce(force).build());
+      return new ProxyMoves(context).ordered(client, action, STOP_LIMIT);
+    }
+  }
+
+  @Command(
+      name = "delete",
+      header = "Takes a proxy that is offline out of its cluster.",
+      mixinStandardHelpOptions = true)
+  int delete(@Parameters(paramLabel = "PROXY", description = "name or id") String name) {
+    try (var client = context.connect()) {
+      Proxy proxy =
+          client
+              .proxyClusters()
+              .deleteProxy(DeleteProxyRequest.newBuilder().setProxy(name).build());
+      context
+          .out()
+          .println(
+              "Proxy " + proxy.getName() + " is deleted from cluster " + proxy.getCluster() + ".");
+    }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "size",
+      header = "Computes what a site needs for its clients.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies size 6000 --kbit 1")
+  int size(
+      @Parameters(paramLabel = "CLIENTS", description = "hosts and containers of the site")
+          int clients,
+      @Option(
+              names = "--kbit",
+              paramLabel = "KBIT/S",
+              defaultValue = "0.75",
+              description = "logs and counters of one client (default: 0.75)")
+          double kbit) {
+    if (clients < 1 || kbit < 0) {
+      throw new TowlineException(
+          Errors.USAGE, "clients: " + clients + ", kbit: " + kbit + " (expected: more)", "");
+    }
+    var size = new ProxySize(clients, kbit);
+    var sheet = new Sheet(context.out());
+    sheet.line(
+        "Proxies",
+        size.proxies() + " (" + size.carrying() + " carry all clients, one may be down)");
+    sheet.line("Clients of one", Integer.toString(size.clientsPerProxy()));
+    sheet.line("Memory of one", size.memoryMib() + " MiB for the program");
+    sheet.line("Idle load", "%.1f %% of a core".formatted(size.idleCorePercent()));
+    sheet.line("Failover", "%.0f s until all have moved".formatted(size.failoverSeconds()));
+    sheet.line("Uplink", "%.1f Mbit/s for the whole site".formatted(size.uplinkMbit()));
+    sheet.line("Open ports", "443 for everything; 80 and 8080 for installing and updates");
+    return ExitCodes.OK;
+  }
+
   @Command(name = "list", header = "Lists proxies.", mixinStandardHelpOptions = true)
   int list(
       @Option(names = "--cluster", defaultValue = "", description = "only those of this cluster")
@@ -218,19 +517,7 @@ final class ProxiesCommand extends CommandGroup {
       context.out().println("No proxies. Add one: towline proxies command CLUSTER");
       return ExitCodes.OK;
     }
-    Instant now = context.clock().instant();
-    var table = new Table("NAME", "CLUSTER", "STATE", "CLIENTS", "VERSION", "LAST SEEN", "ID");
-    for (Proxy proxy : proxies.getProxiesList()) {
-      table.row(
-          proxy.getName(),
-          proxy.getCluster(),
-          Text.label(proxy.getState(), "HOST_STATE_"),
-          Integer.toString(proxy.getClients()),
-          proxy.getVersion(),
-          Times.ago(proxy.getLastSeenMs(), now),
-          proxy.getId());
-    }
-    table.print(context.out());
+    ProxyTable.print(proxies.getProxiesList(), context);
     return ExitCodes.OK;
   }
 }

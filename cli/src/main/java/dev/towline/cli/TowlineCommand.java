@@ -59,6 +59,7 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new PasswordCommand(context))
         .addSubcommand(new HostsCommand(context))
         .addSubcommand(new CommandLine(new RunCommand(context)).setStopAtPositional(true))
+        .addSubcommand(new GroupsCommand(context))
         .addSubcommand(new ActionsCommand(context))
         .addSubcommand(new InstallCommandCommand(context))
         .addSubcommand(new ProxiesCommand(context))

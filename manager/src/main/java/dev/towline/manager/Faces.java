@@ -9,6 +9,7 @@ import dev.towline.manager.install.PackageDirectories;
 import dev.towline.manager.install.Packages;
 import dev.towline.manager.install.PublicSite;
 import dev.towline.manager.paths.PathTraces;
+import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.rest.ConsoleServer;
 import dev.towline.manager.rest.PublicServer;
 import dev.towline.runtime.error.ErrorCode;
@@ -69,6 +70,9 @@ final class Faces implements AutoCloseable {
         new Access(services.store(), services.events(), services.clock(), services.random());
     var packages =
         new Packages(config.packages().map(List::of).orElseGet(PackageDirectories::usual));
+    var addresses =
+        new InstallCommands.Addresses(
+            config.advertise(), config.sessionPort(), config.publicPort(), config.updatesPort());
     var commands =
         new InstallCommands(
             services.store(),
@@ -78,11 +82,7 @@ final class Faces implements AutoCloseable {
             services.fleet(),
             packages,
             services.programs(),
-            new InstallCommands.Addresses(
-                config.advertise(),
-                config.sessionPort(),
-                config.publicPort(),
-                config.updatesPort()),
+            addresses,
             services.clock());
     AdminApi admin =
         add(
@@ -94,6 +94,13 @@ final class Faces implements AutoCloseable {
                     services.hosts(),
                     services.actions(),
                     services.proxyClusters(),
+                    new ClientMoves(
+                        services.proxyClusters(),
+                        services.actions(),
+                        services.sessions().registry(),
+                        addresses.servers(),
+                        services.clock()),
+                    services.groups(),
                     services.relays(),
                     commands,
                     services.sessions(),

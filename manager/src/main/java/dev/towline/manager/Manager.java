@@ -7,11 +7,13 @@ import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
+import dev.towline.manager.groups.Groups;
 import dev.towline.manager.grpc.DirectSessionService;
 import dev.towline.manager.grpc.EnrollmentGrpcService;
 import dev.towline.manager.grpc.SessionServer;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.programs.ProgramInstalls;
+import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.session.SessionRegistry;
@@ -26,6 +28,7 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.PeerVerifier;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
@@ -123,7 +126,7 @@ public final class Manager implements AutoCloseable {
                 List.of(
                     new DirectSessionService(sessions),
                     new UplinkGrpcService(new Uplinks(fleet, verifier, sessions, events, executor)),
-                    new EnrollmentGrpcService(enrollment, fleet, clock))));
+                    new EnrollmentGrpcService(enrollment, fleet, clock, registry))));
     // Ended before the server: its calls end with them.
     parts.add(sessions);
     ManagerServices services =
@@ -136,7 +139,9 @@ public final class Manager implements AutoCloseable {
             new Hosts(store, registry),
             tokens,
             actions,
-            new ProxyClusters(store, registry, clock),
+            new ProxyClusters(
+                store, registry, new ClusterAddresses(InetAddress::getAllByName), clock),
+            new Groups(store, clock),
             relays,
             new ProgramInstalls(store, directives),
             events,

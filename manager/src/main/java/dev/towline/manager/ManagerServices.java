@@ -4,6 +4,7 @@ import dev.towline.manager.actions.Actions;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.groups.Groups;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyClusters;
@@ -24,6 +25,7 @@ public record ManagerServices(
     EnrollmentTokens tokens,
     Actions actions,
     ProxyClusters proxyClusters,
+    Groups groups,
     Relays relays,
     ProgramInstalls programs,
     Events events,

@@ -3,6 +3,7 @@ package dev.towline.cli.login;
 import dev.towline.proto.v1.ActionServiceGrpc;
 import dev.towline.proto.v1.AuthServiceGrpc;
 import dev.towline.proto.v1.EventServiceGrpc;
+import dev.towline.proto.v1.GroupServiceGrpc;
 import dev.towline.proto.v1.HostServiceGrpc;
 import dev.towline.proto.v1.InstallCommandServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
@@ -50,6 +51,10 @@ public final class AdminClient implements AutoCloseable {
 
   public ProxyClusterServiceGrpc.ProxyClusterServiceBlockingStub proxyClusters() {
     return limited(ProxyClusterServiceGrpc.newBlockingStub(channel));
+  }
+
+  public GroupServiceGrpc.GroupServiceBlockingStub groups() {
+    return limited(GroupServiceGrpc.newBlockingStub(channel));
   }
 
   public RelayAdminServiceGrpc.RelayAdminServiceBlockingStub relays() {

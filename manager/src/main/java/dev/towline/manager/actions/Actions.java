@@ -28,8 +28,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /** Programs that operators run on hosts. Safe for use by several threads. */
 public final class Actions {
@@ -100,7 +102,8 @@ public final class Actions {
                   wanted.createdBy(),
                   now,
                   now + takeUp.toMillis(),
-                  wanted.idempotencyKey());
+                  wanted.idempotencyKey(),
+                  "");
           tx.actions().create(action);
           List<QueuedDirective> queued = new ArrayList<>(hosts.size());
           for (Node host : hosts) {
@@ -110,6 +113,48 @@ public final class Actions {
         });
     directives.committed(created.queued());
     return created.action();
+  }
+
+  /**
+   * Orders what is no program; followed and shown like an action.
+   *
+   * @param title for people
+   * @param targets what each node is told, in the order of telling; decided in the transaction
+   * @return empty when there is nobody to tell
+   */
+  public Optional<Action> order(
+      String title,
+      String selector,
+      String by,
+      Duration takeUp,
+      Function<Tx, SequencedMap<String, DirectiveContent>> targets) {
+    String id = Ids.newUuid(random);
+    Optional<Created> created =
+        store.commit(tx -> {
+          SequencedMap<String, DirectiveContent> told = targets.apply(tx);
+          if (told.isEmpty()) {
+            return Optional.empty();
+          }
+          long now = clock.millis();
+          StoredAction action =
+              new StoredAction(
+                  id,
+                  selector,
+                  false,
+                  RunAction.getDefaultInstance(),
+                  by,
+                  now,
+                  now + takeUp.toMillis(),
+                  "",
+                  title);
+          tx.actions().create(action);
+          List<QueuedDirective> queued = new ArrayList<>(told.size());
+          told.forEach(
+              (node, content) -> queued.add(directives.enqueue(tx, node, content, takeUp, id)));
+          return Optional.of(new Created(action(tx, action, false), queued));
+        });
+    created.ifPresent(c -> directives.committed(c.queued()));
+    return created.map(Created::action);
   }
 
   public Action action(String id) {
@@ -228,6 +273,7 @@ public final class Actions {
         .setSelector(stored.selector())
         .setNoOp(stored.noOp())
         .setRun(stored.run())
+        .setTitle(stored.title())
         .setCreatedBy(stored.createdBy())
         .setCreatedMs(stored.createdMs())
         .setExpiresMs(stored.expiresMs())

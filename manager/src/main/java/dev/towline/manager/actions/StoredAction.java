@@ -4,6 +4,7 @@ import dev.towline.proto.v1.RunAction;
 
 /**
  * @param idempotencyKey empty when none
+ * @param title what was ordered when it is no program; else empty
  */
 public record StoredAction(
     String id,
@@ -13,4 +14,5 @@ public record StoredAction(
     String createdBy,
     long createdMs,
     long expiresMs,
-    String idempotencyKey) {}
+    String idempotencyKey,
+    String title) {}

@@ -1,6 +1,7 @@
 package dev.towline.manager.admin;
 
 import dev.towline.manager.ids.Ids;
+import dev.towline.manager.proxies.ProxyOrders;
 import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
@@ -69,6 +70,8 @@ public final class AdminApi implements AutoCloseable {
       dev.towline.manager.nodes.Hosts hosts,
       dev.towline.manager.actions.Actions actions,
       dev.towline.manager.proxies.ProxyClusters proxyClusters,
+      dev.towline.manager.proxies.ClientMoves clientMoves,
+      dev.towline.manager.groups.Groups groups,
       dev.towline.manager.relays.Relays relays,
       dev.towline.manager.install.InstallCommands installCommands,
       dev.towline.manager.session.Sessions sessions,
@@ -103,10 +106,21 @@ public final class AdminApi implements AutoCloseable {
     return List.of(
         new AuthGrpcService(features.access()),
         new HostGrpcService(
-            features.hosts(), features.sessions(), features.traces(), features.fleet()),
+            features.hosts(),
+            features.sessions(),
+            features.traces(),
+            features.fleet(),
+            features.sessions().services().clock()),
+        new GroupGrpcService(features.groups()),
         new ActionGrpcService(features.actions()),
         new InstallCommandGrpcService(features.installCommands()),
-        new ProxyClusterGrpcService(features.proxyClusters(), features.installCommands()),
+        new ProxyClusterGrpcService(
+            features.proxyClusters(),
+            features.installCommands(),
+            features.clientMoves(),
+            new ProxyOrders(features.proxyClusters(), features.actions()),
+            features.sessions(),
+            features.fleet()),
         new RelayGrpcService(
             features.relays(), features.installCommands(), features.hosts(), features.sessions()),
         new EventGrpcService(features.events()));

@@ -1,8 +1,11 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.nodes.HostChange;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Selector;
 import dev.towline.manager.paths.PathTraces;
+import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
@@ -12,11 +15,14 @@ import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
+import dev.towline.proto.v1.UpdateHostsRequest;
+import dev.towline.proto.v1.UpdateHostsResponse;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
-import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import io.grpc.stub.StreamObserver;
+import java.time.InstantSource;
+import java.util.Optional;
 
 final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   private static final ErrorCode IS_A_RELAY = ErrorCode.user("HOST_IS_A_RELAY");
@@ -26,8 +32,11 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   private final Sessions sessions;
   private final PathTraces traces;
   private final String fleet;
+  private final InstantSource clock;
 
-  HostGrpcService(Hosts hosts, Sessions sessions, PathTraces traces, String fleet) {
+  HostGrpcService(
+      Hosts hosts, Sessions sessions, PathTraces traces, String fleet, InstantSource clock) {
+    this.clock = clock;
     this.hosts = hosts;
     this.sessions = sessions;
     this.traces = traces;
@@ -85,25 +94,30 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
     Replies.reply(out, host(hosts.host(request.getHost())));
   }
 
+  @Override
+  public void updateHosts(UpdateHostsRequest request, StreamObserver<UpdateHostsResponse> out) {
+    if (request.getSelector().isBlank()) {
+      throw new TowlineException(
+          ClientMoves.SELECTOR_MISSING,
+          "selector: empty (expected: a selector, or all)",
+          "say which hosts are to be changed, for instance group=web");
+    }
+    int changed =
+        hosts.update(
+            Selector.parse(request.getSelector()),
+            new HostChange(
+                request.hasGroup() ? Optional.of(request.getGroup()) : Optional.empty(),
+                request.hasRegion() ? Optional.of(request.getRegion()) : Optional.empty(),
+                request.hasServiceProvider()
+                    ? Optional.of(request.getServiceProvider())
+                    : Optional.empty(),
+                request.getAddTagsList(),
+                request.getRemoveTagsList()),
+            clock.millis());
+    Replies.reply(out, UpdateHostsResponse.newBuilder().setChanged(changed).build());
+  }
+
   private Host host(Node node) {
-    return Host.newBuilder()
-        .setId(node.id())
-        .setIdentity(new NodeIdentity(fleet, node.role(), node.id()).uri())
-        .setName(node.name())
-        .setGroup(node.group())
-        .setState(node.state())
-        .setFacts(node.facts())
-        .setPath(node.path())
-        .setEnrolledMs(node.enrolledMs())
-        .setLastSeenMs(node.lastSeenMs())
-        .setCertificateExpiresMs(node.certificateExpiresMs())
-        .setInstallCommand(node.token())
-        .setGeneration(node.generation())
-        .setRegion(node.region())
-        .setServiceProvider(node.serviceProvider())
-        .addAllTags(node.tags())
-        .setTlsProtocol(node.tlsProtocol())
-        .setTlsCipherSuite(node.tlsCipherSuite())
-        .build();
+    return HostMessages.host(node, fleet);
   }
 }

@@ -1,6 +1,7 @@
 package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
+import dev.towline.proto.v1.CopyInstallCommandRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.InstallCommand;
@@ -32,6 +33,12 @@ final class InstallCommandGrpcService
         ListInstallCommandsResponse.newBuilder()
             .addAllCommands(commands.list(request.getIncludeEnded()))
             .build());
+  }
+
+  @Override
+  public void copyInstallCommand(
+      CopyInstallCommandRequest request, StreamObserver<CreatedInstallCommand> out) {
+    Replies.reply(out, commands.copy(request.getInstallCommand()));
   }
 
   @Override

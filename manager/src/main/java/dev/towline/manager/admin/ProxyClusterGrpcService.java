@@ -2,29 +2,59 @@ package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.proxies.ClientMoves;
+import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
+import dev.towline.manager.proxies.ProxyOrders;
+import dev.towline.manager.session.Sessions;
+import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ConnectClientsRequest;
 import dev.towline.proto.v1.CreateProxyClusterRequest;
 import dev.towline.proto.v1.CreateProxyCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.DeleteProxyClusterRequest;
 import dev.towline.proto.v1.DeleteProxyClusterResponse;
+import dev.towline.proto.v1.DeleteProxyRequest;
+import dev.towline.proto.v1.DeployProxyRequest;
+import dev.towline.proto.v1.DeployProxyResponse;
+import dev.towline.proto.v1.DisconnectClientsRequest;
+import dev.towline.proto.v1.DrainProxyRequest;
+import dev.towline.proto.v1.GetProxyClusterRequest;
 import dev.towline.proto.v1.ListProxiesRequest;
 import dev.towline.proto.v1.ListProxiesResponse;
 import dev.towline.proto.v1.ListProxyClustersRequest;
 import dev.towline.proto.v1.ListProxyClustersResponse;
+import dev.towline.proto.v1.MovedClients;
 import dev.towline.proto.v1.Proxy;
 import dev.towline.proto.v1.ProxyCluster;
+import dev.towline.proto.v1.ProxyClusterDetails;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
+import dev.towline.proto.v1.StopProxyRequest;
+import dev.towline.proto.v1.UnmovedClient;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 
 final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyClusterServiceImplBase {
   private final ProxyClusters clusters;
   private final InstallCommands commands;
+  private final ClientMoves moves;
+  private final ProxyOrders orders;
+  private final Sessions sessions;
+  private final String fleet;
 
-  ProxyClusterGrpcService(ProxyClusters clusters, InstallCommands commands) {
+  ProxyClusterGrpcService(
+      ProxyClusters clusters,
+      InstallCommands commands,
+      ClientMoves moves,
+      ProxyOrders orders,
+      Sessions sessions,
+      String fleet) {
     this.clusters = clusters;
     this.commands = commands;
+    this.moves = moves;
+    this.orders = orders;
+    this.sessions = sessions;
+    this.fleet = fleet;
   }
 
   @Override
@@ -42,7 +72,99 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
                     request.getHttpPort()),
                 0,
                 0,
-                false)));
+                0,
+                0)));
+  }
+
+  @Override
+  public void getProxyCluster(
+      GetProxyClusterRequest request, StreamObserver<ProxyClusterDetails> out) {
+    ProxyClusters.View view = clusters.view(request.getCluster());
+    ClusterAddresses.Resolution resolution = clusters.resolve(request.getCluster());
+    Replies.reply(
+        out,
+        ProxyClusterDetails.newBuilder()
+            .setCluster(cluster(view))
+            .addAllProxies(
+                clusters.proxies(request.getCluster()).stream().map(this::proxy).toList())
+            .addAllAddresses(resolution.addresses())
+            .addAllWarnings(resolution.warnings())
+            .build());
+  }
+
+  @Override
+  public void connectClients(ConnectClientsRequest request, StreamObserver<MovedClients> out) {
+    Replies.reply(
+        out,
+        moved(
+            moves.connect(
+                request.getCluster(),
+                request.getSelector(),
+                AccessInterceptor.principal().user())));
+  }
+
+  @Override
+  public void disconnectClients(
+      DisconnectClientsRequest request, StreamObserver<MovedClients> out) {
+    Replies.reply(
+        out,
+        moved(
+            moves.disconnect(
+                request.getCluster(),
+                request.getSelector(),
+                request.getStrand(),
+                AccessInterceptor.principal().user())));
+  }
+
+  @Override
+  public void deployProxy(DeployProxyRequest request, StreamObserver<DeployProxyResponse> out) {
+    InstallCommands.Deployed deployed =
+        commands.deployProxy(
+            request.getCluster(), request.getHost(), AccessInterceptor.principal().user());
+    Replies.reply(
+        out,
+        DeployProxyResponse.newBuilder()
+            .setHostId(deployed.host().id())
+            .setHostName(deployed.host().name())
+            .setVersion(deployed.version())
+            .build());
+  }
+
+  @Override
+  public void drainProxy(DrainProxyRequest request, StreamObserver<Action> out) {
+    String user = AccessInterceptor.principal().user();
+    Replies.reply(
+        out,
+        request.getResume()
+            ? orders.resume(request.getProxy(), user)
+            : orders.drain(request.getProxy(), Duration.ofMillis(request.getTimeLimitMs()), user));
+  }
+
+  @Override
+  public void stopProxy(StopProxyRequest request, StreamObserver<Action> out) {
+    Replies.reply(
+        out,
+        orders.stop(request.getProxy(), request.getForce(), AccessInterceptor.principal().user()));
+  }
+
+  @Override
+  public void deleteProxy(DeleteProxyRequest request, StreamObserver<Proxy> out) {
+    ProxyClusters.Member proxy = clusters.proxy(request.getProxy());
+    sessions.revoke(clusters.checkDeletable(request.getProxy()).id(), "deleted from its cluster");
+    Replies.reply(out, proxy(proxy));
+  }
+
+  private static MovedClients moved(ClientMoves.Moved moved) {
+    var answer = MovedClients.newBuilder();
+    moved.action().ifPresent(answer::setAction);
+    for (ClientMoves.Unmoved unmoved : moved.unmoved()) {
+      answer.addUnmoved(
+          UnmovedClient.newBuilder()
+              .setHostId(unmoved.host().id())
+              .setHostName(unmoved.host().name())
+              .setReason(unmoved.reason()));
+    }
+    return answer.build();
   }
 
   @Override
@@ -80,9 +202,7 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
         out,
         ListProxiesResponse.newBuilder()
             .addAllProxies(
-                clusters.proxies(request.getCluster()).stream()
-                    .map(ProxyClusterGrpcService::proxy)
-                    .toList())
+                clusters.proxies(request.getCluster()).stream().map(this::proxy).toList())
             .build());
   }
 
@@ -95,20 +215,29 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
         .setHttpPort(view.cluster().httpPort())
         .setConnectedClients(view.connectedClients())
         .setOnline(view.online())
+        .setProxies(view.proxies())
+        .setProxiesOnline(view.proxiesOnline())
+        .setClients(view.clients())
+        .setCreatedMs(view.cluster().createdMs())
         .build();
   }
 
-  private static Proxy proxy(ProxyClusters.Member member) {
+  private Proxy proxy(ProxyClusters.Member member) {
     Node node = member.node();
-    return Proxy.newBuilder()
-        .setId(node.id())
-        .setName(node.name())
-        .setCluster(node.proxyCluster())
-        .setState(node.state())
-        .setVersion(node.facts().getProgramVersion())
-        .setClients(member.clients())
-        .setLastSeenMs(node.lastSeenMs())
-        .setFacts(node.facts())
-        .build();
+    var proxy =
+        Proxy.newBuilder()
+            .setId(node.id())
+            .setName(node.name())
+            .setCluster(node.proxyCluster())
+            .setState(node.state())
+            .setVersion(node.facts().getProgramVersion())
+            .setClients(member.clients())
+            .setLastSeenMs(node.lastSeenMs())
+            .setFacts(node.facts())
+            .setPath(member.path())
+            .setDraining(member.draining());
+    member.agent().ifPresent(agent -> proxy.setAgent(HostMessages.host(agent, fleet)));
+    member.report().ifPresent(report -> proxy.setLoad(report.load()));
+    return proxy.build();
   }
 }

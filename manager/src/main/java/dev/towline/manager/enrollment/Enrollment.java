@@ -11,6 +11,7 @@ import dev.towline.manager.ids.Ids;
 import dev.towline.manager.nodes.LiveNodes;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.Presence;
+import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.Tx;
@@ -152,7 +153,7 @@ public final class Enrollment {
           source,
           new Refused("REQUEST_INVALID", String.valueOf(e.getMessage()), "", false));
     }
-    Attempt attempt = store.commit(tx -> decide(tx, tokenId, role, key, proof.getFacts()));
+    Attempt attempt = store.commit(tx -> decide(tx, tokenId, role, key, proof.getFacts(), source));
     return switch (attempt.verdict()) {
       case Refused refused -> refuse(tokenId, source, refused);
       case Issued issued -> {
@@ -238,7 +239,8 @@ public final class Enrollment {
     }
   }
 
-  private Attempt decide(Tx tx, String tokenId, Role role, PublicKey key, HostFacts facts) {
+  private Attempt decide(
+      Tx tx, String tokenId, Role role, PublicKey key, HostFacts facts, String source) {
     long now = clock.millis();
     EnrollmentToken token = tx.tokens().find(tokenId).orElseThrow();
     if (token.revokedMs() > 0) {
@@ -265,7 +267,27 @@ public final class Enrollment {
           "this install command is for " + token.os() + ", the host runs " + facts.getOs(),
           "create an install command for " + facts.getOs().toLowerCase(Locale.ROOT));
     }
+    if (!token.sourceNetworks().allows(source)) {
+      return Attempt.refused(
+          "TOKEN_WRONG_NETWORK",
+          "this install command is for hosts of "
+              + String.join(", ", token.sourceNetworks().blocks())
+              + ", this one comes from "
+              + source,
+          NEW_COMMAND);
+    }
     Optional<Node> before = existing(tx, token, facts).filter(node -> node.revokedMs() == 0);
+    if (before.isEmpty()
+        && role == Role.PROXY
+        && !token.proxyCluster().isEmpty()
+        && ProxyClusters.isFull(tx, token.proxyCluster())) {
+      return Attempt.refused(
+          "PROXY_CLUSTER_FULL",
+          "proxy cluster "
+              + token.proxyCluster()
+              + " is gone, or has an IP address and its one proxy already",
+          "delete that proxy first, or use a cluster with a domain name");
+    }
     if (before.isEmpty() && !tx.tokens().use(tokenId, now)) {
       return Attempt.refused(
           "TOKEN_USED_UP",
@@ -291,6 +313,9 @@ public final class Enrollment {
     }
     return tx.nodes()
         .enrolledWith(token.id(), facts.getMachineId())
+        // Clones of an image have its machine id and may have its name: only what asks again in
+        // the same boot is the same host.
+        .filter(node -> !token.imageSystem() || node.facts().getBootId().equals(facts.getBootId()))
         .filter(node -> node.facts().getHostName().equals(facts.getHostName()))
         // A copy of the disk beside the living original is a host of its own.
         .filter(
@@ -321,6 +346,8 @@ public final class Enrollment {
             0,
             Path.getDefaultInstance(),
             "",
+            "",
+            token.policy(),
             "");
     tx.nodes().create(node);
     return node;

@@ -12,6 +12,7 @@ import java.util.List;
  * @param proxyCluster of an agent: the cluster it connects to; of a proxy: the one it joins
  * @param relay name of the child relay whose downstream address hosts use
  * @param maxUses 0: no limit
+ * @param policy name of the one that hosts get; empty when none
  * @param refusals attempts that were refused, {@code lastRefusal} is the code of the latest
  */
 public record EnrollmentToken(
@@ -35,7 +36,9 @@ public record EnrollmentToken(
     long revokedMs,
     long lastUsedMs,
     int refusals,
-    String lastRefusal) {
+    String lastRefusal,
+    String policy,
+    SourceNetworks sourceNetworks) {
   public EnrollmentToken {
     tags = List.copyOf(tags);
   }

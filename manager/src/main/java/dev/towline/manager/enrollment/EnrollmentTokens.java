@@ -1,5 +1,6 @@
 package dev.towline.manager.enrollment;
 
+import dev.towline.manager.groups.Groups;
 import dev.towline.manager.store.Store;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
@@ -9,6 +10,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Makes, lists and revokes enrollment tokens. Safe for use by several threads. */
@@ -57,9 +59,14 @@ public final class EnrollmentTokens {
             0,
             0,
             0,
-            "");
+            "",
+            wanted.policy(),
+            wanted.sourceNetworks());
     store.commit(tx -> {
       tx.tokens().create(token, secret);
+      if (!token.group().isEmpty()) {
+        tx.groups().ensure(token.group(), now);
+      }
       return token;
     });
     return new CreatedToken(token, secret);
@@ -67,6 +74,11 @@ public final class EnrollmentTokens {
 
   public Optional<EnrollmentToken> find(String id) {
     return store.read(tx -> tx.tokens().find(id));
+  }
+
+  /** The secret of a token, for its command to be shown once more. */
+  public Optional<byte[]> secret(String id) {
+    return store.read(tx -> tx.tokens().secret(id));
   }
 
   /** Newest first. */
@@ -85,6 +97,17 @@ public final class EnrollmentTokens {
   private static void check(NewToken wanted) {
     if (wanted.role() == Role.MANAGER) {
       throw invalid("role: manager (expected: agent, proxy or relay)");
+    }
+    if (wanted.os().toLowerCase(Locale.ROOT).startsWith("win")) {
+      throw new TowlineException(
+          TOKEN_INVALID,
+          "operating system: '"
+              + wanted.os()
+              + "' (expected: linux; there is no agent for Windows in this version)",
+          "manage Linux hosts, or wait for a version whose notes name Windows");
+    }
+    if (!wanted.group().isEmpty()) {
+      Groups.checkName(wanted.group());
     }
     if (!wanted.os().equals("linux")) {
       throw invalid("operating system: '" + wanted.os() + "' (expected: linux)");

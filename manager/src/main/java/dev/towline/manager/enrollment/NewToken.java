@@ -19,13 +19,29 @@ public record NewToken(
     boolean imageSystem,
     Duration lifetime,
     int maxUses,
-    String createdBy) {
+    String createdBy,
+    String policy,
+    SourceNetworks sourceNetworks) {
 
   /** For a proxy or relay: one use, nothing else set. */
   public static NewToken infrastructure(
       Role role, String name, String nodeId, String cluster, Duration lifetime, String createdBy) {
     return new NewToken(
-        role, "linux", name, nodeId, "", "", "", List.of(), cluster, "", false, lifetime, 1,
-        createdBy);
+        role,
+        "linux",
+        name,
+        nodeId,
+        "",
+        "",
+        "",
+        List.of(),
+        cluster,
+        "",
+        false,
+        lifetime,
+        1,
+        createdBy,
+        "",
+        SourceNetworks.ANY);
   }
 }

@@ -19,6 +19,9 @@ public interface TokenStore {
   /** Those made for this node. */
   void revokeOf(String nodeId, long revokedMs);
 
+  /** Those that lead to this cluster or make proxies of it. */
+  void revokeOfCluster(String cluster, long revokedMs);
+
   /** Counts one use if the token still allows it at this time. */
   boolean use(String id, long nowMs);
 

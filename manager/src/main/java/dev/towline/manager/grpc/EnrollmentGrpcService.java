@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.towline.manager.enrollment.Enrollment;
 import dev.towline.manager.enrollment.EnrollmentVerdict;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.session.SessionRegistry;
 import dev.towline.proto.v1.EnrollmentChallenge;
 import dev.towline.proto.v1.EnrollmentIssued;
 import dev.towline.proto.v1.EnrollmentProof;
@@ -26,8 +27,11 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
   private final Enrollment enrollment;
   private final Fleet fleet;
   private final InstantSource clock;
+  private final SessionRegistry registry;
 
-  public EnrollmentGrpcService(Enrollment enrollment, Fleet fleet, InstantSource clock) {
+  public EnrollmentGrpcService(
+      Enrollment enrollment, Fleet fleet, InstantSource clock, SessionRegistry registry) {
+    this.registry = registry;
     this.enrollment = enrollment;
     this.fleet = fleet;
     this.clock = clock;
@@ -35,20 +39,22 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
 
   @Override
   public StreamObserver<EnrollmentRequest> enroll(StreamObserver<EnrollmentResponse> responses) {
-    return new Attempt(responses, Addresses.host(Addresses.remote()));
+    return new Attempt(responses, PassedOnSource.ofProxy(), Addresses.remote());
   }
 
   /** Calls arrive one after another, on a thread that may block. */
   private final class Attempt implements StreamObserver<EnrollmentRequest> {
     private final StreamObserver<EnrollmentResponse> responses;
-    private final String source;
+    private final Optional<String> ofProxy;
+    private final String remote;
     private @Nullable EnrollmentRequest first;
     private byte[] nonce = {};
     private boolean over;
 
-    Attempt(StreamObserver<EnrollmentResponse> responses, String source) {
+    Attempt(StreamObserver<EnrollmentResponse> responses, Optional<String> ofProxy, String remote) {
       this.responses = responses;
-      this.source = source;
+      this.ofProxy = ofProxy;
+      this.remote = remote;
     }
 
     @Override
@@ -59,7 +65,7 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
       EnrollmentRequest begun = first;
       if (begun == null && (request.hasBegin() || request.hasRecover())) {
         first = request;
-        Optional<EnrollmentVerdict.Refused> refused = enrollment.check(source);
+        Optional<EnrollmentVerdict.Refused> refused = enrollment.check(source());
         if (refused.isPresent()) {
           answer(refused.get());
         } else {
@@ -72,6 +78,11 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
             Status.INVALID_ARGUMENT.withDescription(
                 "step " + request.getStepCase() + " is not due now"));
       }
+    }
+
+    /** Asked late: a relay's report of the tunnel takes a way of its own. */
+    private String source() {
+      return PassedOnSource.of(ofProxy, remote, registry);
     }
 
     private void challenge() {
@@ -91,7 +102,7 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
         return role.isEmpty()
             ? new EnrollmentVerdict.Refused(
                 "REQUEST_INVALID", "role: none (expected: agent, proxy or relay)", "", false)
-            : enrollment.enroll(begun.getBegin().getTokenId(), role.get(), nonce, proof, source);
+            : enrollment.enroll(begun.getBegin().getTokenId(), role.get(), nonce, proof, source());
       }
       List<X509Certificate> chain;
       try {
@@ -99,7 +110,7 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
       } catch (IllegalArgumentException e) {
         chain = List.of();
       }
-      return enrollment.recover(chain, nonce, proof, source);
+      return enrollment.recover(chain, nonce, proof, source());
     }
 
     private void answer(EnrollmentVerdict verdict) {

@@ -65,6 +65,7 @@ public final class SessionServer implements AutoCloseable {
             .intercept(
                 new PeerInterceptor(
                     verifier, (method, peer, reason) -> denied(events, method, peer, reason)))
+            .intercept(new PassedOnSource())
             .maxInboundMessageSize(LARGEST_MESSAGE)
             .flowControlWindow(WINDOW)
             .keepAliveTime(PING.toMillis(), TimeUnit.MILLISECONDS)

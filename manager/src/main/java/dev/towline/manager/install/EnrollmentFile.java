@@ -18,6 +18,8 @@ record EnrollmentFile(
     String tokenId,
     List<String> servers,
     Map<String, Object> settings) {
+  static final String IMAGE = "image";
+
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
   /** Stands where the secret goes; no JSON text of ours holds it otherwise. */
@@ -28,6 +30,11 @@ record EnrollmentFile(
   EnrollmentFile {
     servers = List.copyOf(servers);
     settings = new LinkedHashMap<>(settings);
+  }
+
+  /** Whether the host it is installed on is an image, whose clones enroll in its place (I4). */
+  boolean image() {
+    return Boolean.TRUE.equals(settings.get(IMAGE));
   }
 
   /** The file on one line. */

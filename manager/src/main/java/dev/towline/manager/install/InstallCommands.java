@@ -4,8 +4,10 @@ import dev.towline.manager.enrollment.CreatedToken;
 import dev.towline.manager.enrollment.EnrollmentToken;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyCluster;
 import dev.towline.manager.proxies.ProxyClusters;
@@ -78,6 +80,11 @@ public final class InstallCommands {
       hosts = List.copyOf(hosts);
     }
 
+    /** host:port of sessions without a proxy or relay, in the order of trying. */
+    public List<String> servers() {
+      return direct().servers();
+    }
+
     Route direct() {
       return new Route(
           hosts.stream().map(host -> Route.hostPort(host, sessionPort)).toList(),
@@ -87,11 +94,6 @@ public final class InstallCommands {
 
   /** For hosts that get an agent. */
   public CreatedInstallCommand createForHosts(CreateInstallCommandRequest wanted, String by) {
-    if (wanted.getImageSystem()) {
-      throw invalid(
-          "image system: yes (expected: no; this version enrolls the host itself, not its clones)",
-          "install the agent on each clone instead");
-    }
     Route route = route(wanted.getProxyCluster(), wanted.getRelay());
     CreatedToken created =
         tokens.create(
@@ -106,11 +108,17 @@ public final class InstallCommands {
                 wanted.getTagsList(),
                 wanted.getProxyCluster(),
                 wanted.getRelay(),
-                false,
+                wanted.getImageSystem(),
                 lifetime(wanted.getExpiresInMs()),
                 wanted.getMaxUses(),
-                by));
-    return command(created, route, Map.of(), List.of());
+                by,
+                wanted.getPolicy(),
+                SourceNetworks.of(wanted.getSourceNetworksList())));
+    return command(
+        created,
+        route,
+        wanted.getImageSystem() ? Map.of(EnrollmentFile.IMAGE, true) : Map.of(),
+        List.of());
   }
 
   /**
@@ -125,11 +133,97 @@ public final class InstallCommands {
     CreatedToken created =
         tokens.create(
             NewToken.infrastructure(Role.PROXY, "", "", name, lifetime(lifetime.toMillis()), by));
+    return command(created, route, proxySettings(cluster, route), List.of());
+  }
+
+  private static Map<String, Object> proxySettings(ProxyCluster cluster, Route route) {
     var settings = new LinkedHashMap<String, Object>();
     settings.put("port", cluster.port());
-    settings.put("http-ports", List.of(cluster.httpPort()));
+    settings.put("http-ports", cluster.httpPorts());
     settings.put("manager-public", URI.create(route.sources().getFirst()).getAuthority());
-    return command(created, route, settings, List.of());
+    return settings;
+  }
+
+  /**
+   * Lets the agent of a host install one more proxy of a cluster there (P3).
+   *
+   * @param idOrName of a host that is online
+   * @return the host, and the version that it installs
+   */
+  public Deployed deployProxy(String name, String idOrName, String by) {
+    ProxyCluster cluster = clusters.checkRoom(name);
+    Node host =
+        programs
+            .host(idOrName)
+            .orElseThrow(() ->
+                invalid(
+                    "host: " + idOrName + " is neither the id nor the name of a host",
+                    "see towline hosts list; or paste a command there: towline proxies command "
+                        + name));
+    if (host.presence() != Presence.ONLINE) {
+      throw invalid(
+          "host: " + host.name() + " is not online, so its agent can't install anything",
+          "choose a host that is online: towline hosts list state=online");
+    }
+    if (!host.proxyCluster().isEmpty()) {
+      throw invalid(
+          "host: "
+              + host.name()
+              + " reaches the manager through proxy cluster "
+              + host.proxyCluster()
+              + " (expected: a host that reaches it without a proxy, as a proxy has to)",
+          "choose another host");
+    }
+    Packages.Program program =
+        packages
+            .newest(Role.PROXY)
+            .orElseThrow(() ->
+                invalid(
+                    "package of towline-proxy: none in " + packages.directories(),
+                    "put it there and try again"));
+    String below = tokens.find(host.token()).map(EnrollmentToken::relay).orElse("");
+    Route route = route("", below);
+    CreatedToken created =
+        tokens.create(
+            NewToken.infrastructure(Role.PROXY, host.name(), "", name, Duration.ofMinutes(15), by));
+    installOn(host, created, route.servers(), proxySettings(cluster, route), false);
+    return new Deployed(host, program.version());
+  }
+
+  /** */
+  public record Deployed(Node host, String version) {}
+
+  /** The lines of a command that still holds, once more (I2). */
+  public CreatedInstallCommand copy(String id) {
+    EnrollmentToken token =
+        tokens
+            .find(id)
+            .orElseThrow(() ->
+                new TowlineException(
+                    EnrollmentTokens.TOKEN_NOT_FOUND,
+                    "install command: " + id + " does not exist",
+                    "see towline install-command list"));
+    if (!isUsable(token, clock.millis())) {
+      throw invalid(
+          "install command: " + id + " holds no more, it is expired, revoked or used up",
+          "create a new one");
+    }
+    Optional<String> script = store.read(tx -> tx.scripts().find(id));
+    Optional<String> source = script.flatMap(InstallScript::firstSource);
+    if (source.isEmpty()) {
+      throw invalid(
+          "install command: " + id + " has no line that could be shown again", "create a new one");
+    }
+    String secret = encoded(new CreatedToken(token, tokens.secret(id).orElseThrow()));
+    return CreatedInstallCommand.newBuilder()
+        .setCommand(message(token))
+        .setCurlLine(
+            InstallScript.line(
+                InstallScript.Tool.CURL, source.get(), id, script.orElseThrow(), secret))
+        .setWgetLine(
+            InstallScript.line(
+                InstallScript.Tool.WGET, source.get(), id, script.orElseThrow(), secret))
+        .build();
   }
 
   /** For the host in the secure zone whose relay dials children. */
@@ -418,6 +512,8 @@ public final class InstallCommands {
         .setLastUsedMs(token.lastUsedMs())
         .setRefusals(token.refusals())
         .setLastRefusal(token.lastRefusal())
+        .setPolicy(token.policy())
+        .addAllSourceNetworks(token.sourceNetworks().blocks())
         .build();
   }
 }

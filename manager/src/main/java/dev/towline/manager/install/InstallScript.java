@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
 
 /**
@@ -16,6 +17,7 @@ import java.util.zip.GZIPOutputStream;
  * inputs give the same bytes.
  */
 final class InstallScript {
+  private static final Pattern SOURCES = Pattern.compile("(?m)^sources='([^' ]+)");
   private static final String TEMPLATE = load();
 
   private InstallScript() {}
@@ -49,6 +51,7 @@ final class InstallScript {
         .replace("@TOKEN_ID@", enrollment.tokenId())
         .replace("@SOURCES@", quoted(sources))
         .replace("@DIALLED@", dialled ? "yes" : "")
+        .replace("@IMAGE@", enrollment.image() ? "yes" : "")
         .replace("@PACKAGE@", fileName)
         .replace("@PACKAGE_SHA256@", sha256)
         .replace("@ENROLLMENT_HEAD@", quoted(enrollment.head()))
@@ -116,6 +119,11 @@ final class InstallScript {
       throw new UncheckedIOException(e);
     }
     return Base64.getEncoder().encodeToString(bytes.toByteArray());
+  }
+
+  /** Where a script was made to be fetched from; empty for one that is not fetched. */
+  static Optional<String> firstSource(String script) {
+    return SOURCES.matcher(script).results().map(found -> found.group(1)).findFirst();
   }
 
   /** One shell word. */

@@ -74,6 +74,20 @@ public final class Hosts {
     });
   }
 
+  /** Changes all selected hosts; groups that are named for the first time are created. */
+  public int update(Selector selector, HostChange change, long nowMs) {
+    change.check();
+    return store.commit(tx -> {
+      List<Node> selected =
+          tx.nodes().list(NodeQuery.all(Role.AGENT, selector)).stream()
+              .filter(node -> node.revokedMs() == 0)
+              .toList();
+      change.group().filter(g -> !g.isEmpty()).ifPresent(g -> tx.groups().ensure(g, nowMs));
+      selected.forEach(node -> tx.nodes().place(node.id(), change.of(node)));
+      return selected.size();
+    });
+  }
+
   /** A host by id or name, or a proxy or relay by id. */
   public Node hostOrNode(String idOrName) {
     return node(idOrName).orElseGet(() -> host(idOrName));
@@ -105,7 +119,9 @@ public final class Hosts {
         node.generation(),
         live.path(node),
         node.tlsProtocol(),
-        node.tlsCipherSuite());
+        node.tlsCipherSuite(),
+        node.policy(),
+        node.note());
   }
 
   private static String encode(Node last) {

@@ -18,6 +18,8 @@ import java.util.List;
  * @param quarantine why it gets no directives; empty when it does
  * @param generation of its newest session; 0 before the first
  * @param path of its newest session
+ * @param policy name of the one that its install command gave it
+ * @param note why it may never come back by itself; empty when it may
  */
 public record Node(
     String id,
@@ -39,7 +41,12 @@ public record Node(
     long generation,
     Path path,
     String tlsProtocol,
-    String tlsCipherSuite) {
+    String tlsCipherSuite,
+    String policy,
+    String note) {
+  /** The note of a host that was told to leave its cluster and has no other way. */
+  public static final String NO_ROUTE = "disconnected, no route";
+
   public Node {
     tags = List.copyOf(tags);
   }

@@ -31,6 +31,16 @@ public interface NodeStore {
   /** Every certificate of a node that is kept, newest first. */
   List<X509Certificate> certificates(String id);
 
+  void place(String id, HostChange.Place place);
+
+  /**
+   * Which cluster carries a host now, and what is to be known about its route; both may be empty.
+   */
+  void route(String id, String proxyCluster, String note);
+
+  /** The nodes of a role on this machine, newest first. */
+  List<Node> onMachine(Role role, String machineId);
+
   void revoke(String id, long revokedMs, String reason);
 
   /** Every revoked node. */

@@ -53,6 +53,7 @@ public final class NodeSession {
   private static final Logger log = LoggerFactory.getLogger(NodeSession.class);
   private static final int NONCE_LENGTH = 32;
   private static final int SILENT_INTERVALS = 4;
+  private static final Duration PROXY_HEARTBEAT = Duration.ofSeconds(10);
 
   private enum Phase {
     NEW,
@@ -365,7 +366,7 @@ public final class NodeSession {
         Welcome.newBuilder()
             .setGeneration(opened.generation())
             .setManagerId(services.fleet().manager().identity().id())
-            .setHeartbeatIntervalMs(services.heartbeatInterval().toMillis())
+            .setHeartbeatIntervalMs(heartbeatInterval().toMillis())
             .setReconnectCapMs(services.reconnectCap().toMillis())
             .setManagerTimeMs(services.clock().millis())
             .setLastAcceptedDirective(opened.acceptedBefore())
@@ -374,6 +375,14 @@ public final class NodeSession {
       welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
     }
     return welcome.build();
+  }
+
+  /** Proxies are few and their load is looked at: they say it more often. */
+  private Duration heartbeatInterval() {
+    Duration usual = services.heartbeatInterval();
+    return peer.identity().role() == Role.PROXY && usual.compareTo(PROXY_HEARTBEAT) > 0
+        ? PROXY_HEARTBEAT
+        : usual;
   }
 
   /** A newer session of the same node is the live one now. */
@@ -487,6 +496,9 @@ public final class NodeSession {
   }
 
   private void heartbeat(Heartbeat heartbeat) {
+    if (phase == Phase.LIVE && peer.identity().role() == Role.PROXY) {
+      services.registry().proxyReports().take(node(), heartbeat, lastHeardMs);
+    }
     if (heartbeat.getAckWanted()) {
       link.send(
           ManagerFrame.newBuilder()
@@ -585,6 +597,9 @@ public final class NodeSession {
       NodeSession newcomer = overlapping;
       overlapping = null;
       newcomer.run(() -> newcomer.retry(0, "the earlier session has ended"));
+    }
+    if (wasLive && peer.identity().role() == Role.PROXY && !services.registry().isLive(node())) {
+      services.registry().proxyReports().forget(node());
     }
     if (wasLive && peer.identity().role() == Role.RELAY && !services.registry().isLive(node())) {
       services.relays().reports().forget(node());

@@ -3,6 +3,7 @@ package dev.towline.manager.session;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.events.Events;
+import dev.towline.manager.nodes.Node;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.DirectiveKind;
@@ -26,6 +27,9 @@ import java.util.Optional;
 final class ResultIntake {
   private static final String CONTEXT = "towline result v1";
   private static final String FORGED = "result.forged";
+
+  /** How an agent begins to say that it left its proxy without another way. */
+  private static final String NO_ROUTE = "no route";
 
   private final SessionPeer peer;
   private final SessionServices services;
@@ -83,6 +87,13 @@ final class ResultIntake {
         && own.isPresent()
         && own.get().kind() == DirectiveKind.DIRECTIVE_KIND_INSTALL_PROGRAM) {
       installed(tx, id, own.get(), result);
+    }
+    if (isNew
+        && own.isPresent()
+        && own.get().kind() == DirectiveKind.DIRECTIVE_KIND_REHOME
+        && result.getOutcome() == Outcome.OUTCOME_SUCCEEDED
+        && result.getDetail().startsWith(NO_ROUTE)) {
+      tx.nodes().route(id, "", Node.NO_ROUTE);
     }
     if (isNew && !isOwn) {
       tx.events()

@@ -119,6 +119,16 @@ final class SessionOpening {
                     peer.tlsCipherSuite(),
                     nowMs));
     tx.nodes().updateFacts(id, hello.getFacts());
+    if (node.role() == Role.AGENT) {
+      // What it is connected through is what is seen here, whatever it was told or installed with.
+      String cluster =
+          peer.proxy().isEmpty()
+              ? ""
+              : tx.nodes().find(peer.proxy()).map(Node::proxyCluster).orElse("");
+      if (!cluster.equals(node.proxyCluster()) || !node.note().isEmpty()) {
+        tx.nodes().route(id, cluster, "");
+      }
+    }
     if (!node.quarantine().isEmpty()) {
       tx.nodes().quarantine(id, "");
     }

@@ -4,6 +4,7 @@ import dev.towline.manager.directives.Delivery;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.nodes.LiveNodes;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.proxies.ProxyReports;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.PathHop;
 import dev.towline.proto.v1.Role;
@@ -27,6 +28,7 @@ public final class SessionRegistry implements LiveNodes, Delivery {
   private final Map<String, SessionStore.Seen> seen = new ConcurrentHashMap<>();
   private final Map<String, NodeSession> quarantined = new ConcurrentHashMap<>();
   private final Tunnels tunnels = new Tunnels();
+  private final ProxyReports proxyReports = new ProxyReports();
 
   /**
    * Makes a session its node's live one, unless a newer one is.
@@ -129,6 +131,16 @@ public final class SessionRegistry implements LiveNodes, Delivery {
   public int clientsOf(String proxy) {
     return (int)
         live.values().stream().filter(session -> session.peer().proxy().equals(proxy)).count();
+  }
+
+  @Override
+  public ProxyReports proxyReports() {
+    return proxyReports;
+  }
+
+  /** Where a connection really comes from: what relays reported of it, else what is seen here. */
+  public String sourceOf(String hostPort) {
+    return tunnels.find(hostPort).map(TunnelReport::getSourceAddress).orElse(hostPort);
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
@@ -27,6 +28,8 @@ public interface Tx {
   EventStore events();
 
   ProxyClusterStore proxyClusters();
+
+  GroupStore groups();
 
   RelayStore relays();
 

@@ -120,7 +120,9 @@ final class EnrollmentTest {
                     false,
                     Duration.ofMillis(1),
                     0,
-                    "test"));
+                    "test",
+                    "",
+                    SourceNetworks.ANY));
     assertRefused(fixture.enroll(token, fixture.facts("web-1")), "TOKEN_EXPIRED");
   }
 

@@ -9,6 +9,7 @@ import dev.towline.manager.directives.DirectiveState;
 import dev.towline.manager.directives.NewDirective;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.enrollment.EnrollmentToken;
+import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.events.EventRecord;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.NodeQuery;
@@ -458,7 +459,7 @@ abstract class StoreContract {
 
   private static StoredAction storedAction(String id, long createdMs, String key) {
     return new StoredAction(
-        id, "all", true, RunAction.getDefaultInstance(), "admin", createdMs, 9, key);
+        id, "all", true, RunAction.getDefaultInstance(), "admin", createdMs, 9, key, "");
   }
 
   private static NewDirective directive(String id, String target) {
@@ -507,7 +508,9 @@ abstract class StoreContract {
         0,
         0,
         0,
-        "");
+        "",
+        "strict",
+        SourceNetworks.of(List.of("10.0.0.0/8", "fd00::/8")));
   }
 
   private static Node node(String id, String name, String group, List<String> tags) {
@@ -531,6 +534,8 @@ abstract class StoreContract {
         0,
         Path.getDefaultInstance(),
         "",
+        "",
+        "strict",
         "");
   }
 }

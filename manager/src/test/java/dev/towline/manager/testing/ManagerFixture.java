@@ -5,6 +5,7 @@ import dev.towline.manager.ManagerConfig;
 import dev.towline.manager.ManagerServices;
 import dev.towline.manager.enrollment.CreatedToken;
 import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.events.EventRecord;
 import dev.towline.proto.v1.HostFacts;
 import dev.towline.runtime.enroll.EnrollmentClient;
@@ -109,7 +110,9 @@ public final class ManagerFixture implements AutoCloseable {
                 false,
                 Duration.ofHours(1),
                 maxUses,
-                "test"));
+                "test",
+                "",
+                SourceNetworks.ANY));
   }
 
   public HostFacts facts(String name) {

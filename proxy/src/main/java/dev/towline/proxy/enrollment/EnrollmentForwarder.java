@@ -1,6 +1,7 @@
 package dev.towline.proxy.enrollment;
 
 import dev.towline.proto.v1.EnrollmentServiceGrpc;
+import dev.towline.runtime.tls.PeerInterceptor;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientCall;
@@ -15,6 +16,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,6 +33,8 @@ import java.util.function.Supplier;
  * it does above the limit.
  */
 public final class EnrollmentForwarder implements ServerCallHandler<byte[], byte[]> {
+  private static final Metadata.Key<String> SOURCE =
+      Metadata.Key.of("towline-source", Metadata.ASCII_STRING_MARSHALLER);
   private static final int MAX_CALLS = 1_000;
   private static final int CALL_SECONDS = 60;
 
@@ -70,8 +74,13 @@ public final class EnrollmentForwarder implements ServerCallHandler<byte[], byte
             .get()
             .newCall(METHOD, CallOptions.DEFAULT.withDeadlineAfter(CALL_SECONDS, TimeUnit.SECONDS));
     var pair = new Pair(call, upstream);
-    // Nothing but the messages: the caller's headers are its business with the proxy.
-    upstream.start(pair.down, new Metadata());
+    // The messages and where they come from; the caller's headers are its business with the proxy.
+    var passedOn = new Metadata();
+    if (PeerInterceptor.REMOTE_ADDRESS.get() instanceof InetSocketAddress inet
+        && inet.getAddress() != null) {
+      passedOn.put(SOURCE, inet.getAddress().getHostAddress());
+    }
+    upstream.start(pair.down, passedOn);
     call.request(1);
     upstream.request(1);
     return pair.up;

@@ -36,8 +36,8 @@ final class SqlActionStore implements ActionStore {
         .createUpdate(
             """
             insert into actions (id, selector, no_op, run, created_by, created_ms, expires_ms,
-              idempotency_key)
-            values (:id, :selector, :noOp, :run, :by, :created, :expires, :key)
+              idempotency_key, title)
+            values (:id, :selector, :noOp, :run, :by, :created, :expires, :key, :title)
             """)
         .bind("id", action.id())
         .bind("selector", action.selector())
@@ -47,6 +47,7 @@ final class SqlActionStore implements ActionStore {
         .bind("created", action.createdMs())
         .bind("expires", action.expiresMs())
         .bind("key", action.idempotencyKey().isEmpty() ? null : action.idempotencyKey())
+        .bind("title", action.title())
         .execute();
   }
 
@@ -127,7 +128,8 @@ final class SqlActionStore implements ActionStore {
         row.getString("created_by"),
         row.getLong("created_ms"),
         row.getLong("expires_ms"),
-        key == null ? "" : key);
+        key == null ? "" : key,
+        row.getString("title"));
   }
 
   private static ActionTarget target(ResultSet row, boolean withOutput) throws SQLException {

@@ -1,5 +1,6 @@
 package dev.towline.manager.store.sql;
 
+import dev.towline.manager.nodes.HostChange;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.NodeQuery;
 import dev.towline.manager.nodes.NodeStore;
@@ -38,10 +39,10 @@ final class SqlNodeStore implements NodeStore {
               proxy_cluster, token, machine_id, facts, enrolled_ms, certificate_expires_ms,
               revoked_ms, revoke_reason, quarantine, presence, last_seen_ms, manager, generation,
               confirmed_generation, boot_id, epoch, last_accepted, path, tls_protocol,
-              tls_cipher_suite, directive_sequence)
+              tls_cipher_suite, directive_sequence, policy, note)
             values (:id, :role, :name, :group, :region, :provider, :tags, :cluster, :token,
               :machine, :facts, :enrolled, :certificateExpires, 0, '', '', :presence, :lastSeen,
-              '', 0, 0, '', 0, 0, :path, '', '', 0)
+              '', 0, 0, '', 0, 0, :path, '', '', 0, :policy, '')
             """)
         .bind("id", node.id())
         .bind("role", node.role().label())
@@ -59,6 +60,7 @@ final class SqlNodeStore implements NodeStore {
         .bind("presence", node.presence().label())
         .bind("lastSeen", node.lastSeenMs())
         .bind("path", node.path().toByteArray())
+        .bind("policy", node.policy())
         .execute();
   }
 
@@ -164,10 +166,47 @@ final class SqlNodeStore implements NodeStore {
   }
 
   @Override
+  public void place(String id, HostChange.Place place) {
+    handle
+        .createUpdate(
+            "update nodes set group_name = :group, region = :region, service_provider = :provider,"
+                + " tags = :tags where id = :id")
+        .bind("group", place.group())
+        .bind("region", place.region())
+        .bind("provider", place.serviceProvider())
+        .bind("tags", Columns.tags(place.tags()))
+        .bind("id", id)
+        .execute();
+  }
+
+  @Override
+  public void route(String id, String proxyCluster, String note) {
+    handle
+        .createUpdate("update nodes set proxy_cluster = :cluster, note = :note where id = :id")
+        .bind("cluster", proxyCluster)
+        .bind("note", note)
+        .bind("id", id)
+        .execute();
+  }
+
+  @Override
+  public List<Node> onMachine(Role role, String machineId) {
+    return handle
+        .createQuery(
+            "select * from nodes where machine_id = :machine and role = :role and revoked_ms = 0"
+                + " order by enrolled_ms desc")
+        .bind("machine", machineId)
+        .bind("role", role.label())
+        .map((row, _) -> node(row))
+        .list();
+  }
+
+  @Override
   public void revoke(String id, long revokedMs, String reason) {
     handle
         .createUpdate(
-            "update nodes set revoked_ms = :revoked, revoke_reason = :reason"
+            "update nodes set revoked_ms = :revoked, revoke_reason = :reason,"
+                + " proxy_cluster = case when role = 'agent' then '' else proxy_cluster end"
                 + " where id = :id and revoked_ms = 0")
         .bind("revoked", revokedMs)
         .bind("reason", reason)
@@ -262,7 +301,9 @@ final class SqlNodeStore implements NodeStore {
         row.getLong("generation"),
         Columns.message(row, "path", Path.parser()),
         row.getString("tls_protocol"),
-        row.getString("tls_cipher_suite"));
+        row.getString("tls_cipher_suite"),
+        row.getString("policy"),
+        row.getString("note"));
   }
 
   private static Role role(ResultSet row) throws SQLException {

@@ -1,6 +1,7 @@
 package dev.towline.manager.store.sql;
 
 import dev.towline.manager.enrollment.EnrollmentToken;
+import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.runtime.identity.Role;
 import java.sql.ResultSet;
@@ -24,10 +25,11 @@ final class SqlTokenStore implements TokenStore {
             """
             insert into tokens (id, secret, role, os, name, node_id, group_name, region,
               service_provider, tags, proxy_cluster, relay, image_system, created_ms, created_by,
-              expires_ms, max_uses, uses, revoked_ms, last_used_ms, refusals, last_refusal)
+              expires_ms, max_uses, uses, revoked_ms, last_used_ms, refusals, last_refusal, policy,
+              source_networks)
             values (:id, :secret, :role, :os, :name, :nodeId, :group, :region, :provider, :tags,
               :cluster, :relay, :imageSystem, :created, :createdBy, :expires, :maxUses, 0, 0, 0,
-              0, '')
+              0, '', :policy, :networks)
             """)
         .bind("id", token.id())
         .bind("secret", secret)
@@ -46,6 +48,8 @@ final class SqlTokenStore implements TokenStore {
         .bind("createdBy", token.createdBy())
         .bind("expires", token.expiresMs())
         .bind("maxUses", token.maxUses())
+        .bind("policy", token.policy())
+        .bind("networks", Columns.tags(token.sourceNetworks().blocks()))
         .execute();
   }
 
@@ -95,6 +99,17 @@ final class SqlTokenStore implements TokenStore {
   }
 
   @Override
+  public void revokeOfCluster(String cluster, long revokedMs) {
+    handle
+        .createUpdate(
+            "update tokens set revoked_ms = :revoked where proxy_cluster = :cluster"
+                + " and revoked_ms = 0")
+        .bind("revoked", revokedMs)
+        .bind("cluster", cluster)
+        .execute();
+  }
+
+  @Override
   public boolean use(String id, long nowMs) {
     return handle
             .createUpdate(
@@ -139,6 +154,8 @@ final class SqlTokenStore implements TokenStore {
         row.getLong("revoked_ms"),
         row.getLong("last_used_ms"),
         row.getInt("refusals"),
-        row.getString("last_refusal"));
+        row.getString("last_refusal"),
+        row.getString("policy"),
+        new SourceNetworks(Columns.tags(row.getString("source_networks"))));
   }
 }

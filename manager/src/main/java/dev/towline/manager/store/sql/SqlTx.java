@@ -6,6 +6,7 @@ import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
@@ -55,6 +56,11 @@ final class SqlTx implements Tx {
   @Override
   public ProxyClusterStore proxyClusters() {
     return new SqlProxyClusterStore(handle);
+  }
+
+  @Override
+  public GroupStore groups() {
+    return new SqlGroupStore(handle);
   }
 
   @Override
