@@ -14,10 +14,12 @@ import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.ErrorInfo;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.GetHostRequest;
+import dev.towline.proto.v1.GetRelayRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.HostServiceGrpc;
 import dev.towline.proto.v1.HostState;
+import dev.towline.proto.v1.HostTrace;
 import dev.towline.proto.v1.InstallCommand;
 import dev.towline.proto.v1.InstallCommandServiceGrpc;
 import dev.towline.proto.v1.ListHostsRequest;
@@ -26,11 +28,16 @@ import dev.towline.proto.v1.LiveOutput;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.PathHop;
+import dev.towline.proto.v1.RelayAdminServiceGrpc;
+import dev.towline.proto.v1.RelayInfo;
+import dev.towline.proto.v1.RelayLink;
+import dev.towline.proto.v1.RelaySetting;
 import dev.towline.proto.v1.Role;
 import dev.towline.proto.v1.RunActionRequest;
 import dev.towline.proto.v1.SignInRequest;
 import dev.towline.proto.v1.SignInResponse;
 import dev.towline.proto.v1.TargetState;
+import dev.towline.proto.v1.TraceHop;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.Keys;
 import dev.towline.runtime.identity.NodeIdentity;
@@ -75,6 +82,7 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
             .directExecutor()
             .addService(new Auth())
             .addService(new Hosts())
+            .addService(new Relays())
             .addService(new Actions())
             .addService(new InstallCommands())
             .build()
@@ -177,6 +185,34 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
     }
 
     @Override
+    public void getHostTrace(GetHostRequest request, StreamObserver<HostTrace> out) {
+      out.onNext(
+          HostTrace.newBuilder()
+              .addHops(
+                  TraceHop.newBuilder()
+                      .setRole(Role.ROLE_AGENT)
+                      .setName("web-1")
+                      .setAddress("192.0.2.9:4711")
+                      .setRoundTripUs(2500)
+                      .setLegUs(1250))
+              .addHops(
+                  TraceHop.newBuilder()
+                      .setRole(Role.ROLE_RELAY)
+                      .setName("dmz")
+                      .setRoundTripUs(1250)
+                      .setLegUs(900)
+                      .setLegMeasured(true))
+              .addHops(
+                  TraceHop.newBuilder()
+                      .setRole(Role.ROLE_RELAY)
+                      .setName("hq")
+                      .setProblem("no answer within 5 s"))
+              .addHops(TraceHop.newBuilder().setRole(Role.ROLE_MANAGER).setName("manager"))
+              .build());
+      out.onCompleted();
+    }
+
+    @Override
     public void getHost(GetHostRequest request, StreamObserver<Host> out) {
       out.onError(
           error(
@@ -184,6 +220,41 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
               "HOST_NOT_FOUND",
               "host: " + request.getHost() + " (no host has this name or id)",
               "towline hosts list shows all"));
+    }
+  }
+
+  private static final class Relays extends RelayAdminServiceGrpc.RelayAdminServiceImplBase {
+    @Override
+    public void getRelay(GetRelayRequest request, StreamObserver<RelayInfo> out) {
+      out.onNext(
+          RelayInfo.newBuilder()
+              .setName(request.getRelay())
+              .setId("r1")
+              .setState(HostState.HOST_STATE_ONLINE)
+              .addParents("hq")
+              .setReportedMs(1_000_000_000_000L - 3_000)
+              .addConnections(
+                  RelayLink.newBuilder()
+                      .setPeerName("hq")
+                      .setToParent(true)
+                      .setState("UP")
+                      .setAddress("10.0.0.2:40000")
+                      .setSinceMs(1_000_000_000_000L - 60_000)
+                      .setRoundTripUs(1250)
+                      .setReserve(16)
+                      .setOpen(3)
+                      .setStalled(1)
+                      .setOpened(40)
+                      .setBytesSent(1000)
+                      .setBytesReceived(2000)
+                      .setLastError("no answer to pings"))
+              .addSettings(
+                  RelaySetting.newBuilder()
+                      .setKey("connections")
+                      .setValue("6")
+                      .setOrigin("manager"))
+              .build());
+      out.onCompleted();
     }
   }
 

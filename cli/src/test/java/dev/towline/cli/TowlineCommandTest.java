@@ -104,6 +104,54 @@ final class TowlineCommandTest {
   }
 
   @Test
+  @Requirement("R7")
+  void relaysShow_showsEachConnectionInFull() {
+    login();
+    out.reset();
+
+    assertThat(towline("relays", "show", "dmz")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains(
+            """
+            CONNECTION   STATE  ADDRESS         SINCE   ROUND TRIP  STREAMS  STALLED  RESERVE  OPENED  SENT  RECEIVED  LAST ERROR
+            parent hq#0  up     10.0.0.2:40000  1m ago  1.25 ms     3        1        16       40      1000  2000      no answer to pings
+            """);
+    out.reset();
+    assertThat(towline("relays", "settings", "dmz")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .isEqualTo(
+            """
+            SETTING      VALUE  ORIGIN
+            connections  6      manager
+            """);
+  }
+
+  @Test
+  void relaysSet_notKeyAndValue_isWrongUsage() {
+    login();
+    assertThat(towline("relays", "set", "dmz", "connections")).isEqualTo(ExitCodes.USAGE);
+    assertThat(errors()).contains("setting: connections (expected: key=value)");
+  }
+
+  @Test
+  @Requirement("G7")
+  void trace_namesEveryHop_andFailsWhenOneDidNotAnswer() {
+    login();
+    out.reset();
+
+    assertThat(towline("trace", "web-1")).isEqualTo(ExitCodes.FAILED);
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .isEqualTo(
+            """
+            HOP      NAME     COMES FROM      ROUND TRIP  LEG       PROBLEM
+            agent    web-1    192.0.2.9:4711  2.50 ms     ~1.25 ms  -
+            relay    dmz      -               1.25 ms     0.90 ms   -
+            relay    hq       -               -           -         no answer within 5 s
+            manager  manager  -               -           -         -
+            """);
+  }
+
+  @Test
   void hostsList_asJsonAndYaml_carriesTheSameFields() {
     login();
     out.reset();

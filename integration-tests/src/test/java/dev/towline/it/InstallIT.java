@@ -15,6 +15,9 @@ import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.InstallCommand;
 import dev.towline.proto.v1.ListEventsResponse;
 import dev.towline.proto.v1.ListInstallCommandsResponse;
+import dev.towline.proto.v1.PairedRelays;
+import dev.towline.proto.v1.Path;
+import dev.towline.proto.v1.RelayInfo;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
 import java.util.List;
@@ -219,6 +222,52 @@ final class InstallIT {
     host.sh("chmod 0755 /usr/local/bin/uname");
 
     assertRefused(command, host, "TOKEN_WRONG_OS", "it is for linux");
+  }
+
+  /** Two hosts that have nothing but their agents; one runs systemd, the other one does not. */
+  @Test
+  @Order(4)
+  @Requirement({"R5", "R6"})
+  void hostsWithAgents_becomeARelayPair_byDirective() {
+    PairedRelays paired =
+        fleet
+            .ask(
+                PairedRelays.newBuilder(),
+                "relays",
+                "pair",
+                "--parent",
+                "curl-only",
+                "--child",
+                "systemd",
+                "--downstream",
+                "systemd")
+            .build();
+
+    assertThat(paired.hasParent() || paired.hasChild()).as(paired.toString()).isFalse();
+    awaitRelay("curl-only");
+    RelayInfo child = awaitRelay("systemd");
+    assertThat(child.getParentsList()).containsExactly("curl-only");
+    assertThat(lab.host("systemd").sh("systemctl is-enabled towline-relay").strip())
+        .isEqualTo("enabled");
+    Host below = lab.host("below", Image.CURL_ONLY, net);
+    fleet.install(fleet.installCommand("--relay", "systemd"), below);
+    assertThat(fleet.hosts().get("below").getPath().getKind()).isEqualTo(Path.Kind.RELAY);
+    assertThat(
+            fleet.ask(ListEventsResponse.newBuilder(), "events", "list").getEventsList().stream()
+                .map(Event::getCode))
+        .contains("program.installed");
+  }
+
+  private static RelayInfo awaitRelay(String name) {
+    Await.until(
+        "relay " + name + " is online",
+        LIMIT,
+        () -> relay(name).getState() == HostState.HOST_STATE_ONLINE);
+    return relay(name);
+  }
+
+  private static RelayInfo relay(String name) {
+    return fleet.ask(RelayInfo.newBuilder(), "relays", "show", name).build();
   }
 
   private static void assertRefused(

@@ -27,15 +27,19 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +59,12 @@ import org.slf4j.LoggerFactory;
  */
 final class LiveRelay implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LiveRelay.class);
+  private static final Duration TARGET_TIMEOUT = Duration.ofSeconds(5);
+
+  /** How long a clean stop waits; the service manager has to wait longer. */
+  private static final Duration STOP_WAIT = Duration.ofSeconds(5);
+
+  private static final int STOP_LOOK_MILLIS = 50;
   private static final int LOOK_SECONDS = 5;
   private static final int REPORT_DELAY_MILLIS = 200;
 
@@ -108,11 +118,7 @@ final class LiveRelay implements AutoCloseable {
     this.plan = RelayPlan.of(settings);
     this.connector =
         new TargetConnector(
-            parts.io(),
-            parts.blocking(),
-            plan.parent().connectTimeout(),
-            parts.tunnels(),
-            plan.targets(servers));
+            parts.io(), parts.blocking(), TARGET_TIMEOUT, parts.tunnels(), plan.targets(servers));
     this.parent =
         new RelayParent(
             parts.io(),
@@ -411,6 +417,46 @@ final class LiveRelay implements AutoCloseable {
                 .build()),
         ByteString.EMPTY,
         Map.of("relay.connections", up, "relay.tunnels", open));
+  }
+
+  /**
+   * For a clean stop: no peer places anything new here, and what is open may end by itself, for a
+   * bounded time. The relay's own session is left out; it ends after this.
+   */
+  void drain() throws InterruptedException {
+    parent.drain();
+    RelayChild present = child;
+    if (present != null) {
+      present.drain("this relay stops");
+    }
+    CompletableFuture<Boolean> quiet = new CompletableFuture<>();
+    var look =
+        parts
+            .timer()
+            .scheduleWithFixedDelay(
+                () -> {
+                  if (open() == 0) {
+                    quiet.complete(true);
+                  }
+                },
+                0,
+                STOP_LOOK_MILLIS,
+                TimeUnit.MILLISECONDS);
+    try {
+      quiet.get(STOP_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      LOG.info("stops with {} connections still open", open());
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    } finally {
+      look.cancel(false);
+    }
+  }
+
+  /** Connections of others that go through this relay. */
+  private long open() {
+    long all = links().stream().mapToLong(link -> link.totals().open()).sum();
+    return Math.max(0, all - (throughItself ? 1 : 0));
   }
 
   @Override

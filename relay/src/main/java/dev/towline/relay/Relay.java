@@ -321,6 +321,7 @@ final class Relay {
             around.io(),
             around.blocking())) {
       ended.get();
+      relay.drain();
     } finally {
       started.close(Goodbye.Reason.AGENT_STOP);
     }

@@ -64,7 +64,8 @@ final class RunCommand implements Callable<Integer> {
 
   private static void awaitQuietly(CountDownLatch left) {
     try {
-      var _ = left.await(8, TimeUnit.SECONDS);
+      // A clean stop waits a little for what is open.
+      var _ = left.await(15, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

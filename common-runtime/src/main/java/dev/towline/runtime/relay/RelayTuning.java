@@ -16,7 +16,7 @@ public enum RelayTuning {
   PING_MISSES("ping-misses", 2, 1, 10, "missed pings in a row that end a connection", Effect.LIVE),
   CONNECT_TIMEOUT(
       "connect-timeout-ms",
-      5_000,
+      2_000,
       100,
       60_000,
       "how long the dial of a child may take",
@@ -28,9 +28,11 @@ public enum RelayTuning {
       4_000,
       "first bound of the random delay before the next dial",
       Effect.NEXT_CONNECTION),
+  // With the kernel's longest pause between two attempts of one dial, 1 s, a parent dials at the
+  // latest 2.5 s after its network is back.
   BACKOFF_CAP(
       "reconnect-cap-ms",
-      4_000,
+      1_500,
       100,
       4_000,
       "last bound of the random delay before the next dial",

@@ -166,9 +166,17 @@ class CanaryIT {
     return false;
   }
 
+  /** Horspool: a dump has gigabytes, nearly all of them nothing like it. */
   private static boolean find(byte[] buffer, int filled, byte[] form) {
-    for (int i = 0; i + form.length <= filled; i++) {
-      if (buffer[i] == form[0] && Arrays.equals(buffer, i, i + form.length, form, 0, form.length)) {
+    int last = form.length - 1;
+    int[] shift = new int[256];
+    Arrays.fill(shift, form.length);
+    for (int i = 0; i < last; i++) {
+      shift[form[i] & 0xff] = last - i;
+    }
+    for (int at = 0; at + last < filled; at += shift[buffer[at + last] & 0xff]) {
+      if (buffer[at + last] == form[last]
+          && Arrays.equals(buffer, at, at + form.length, form, 0, form.length)) {
         return true;
       }
     }

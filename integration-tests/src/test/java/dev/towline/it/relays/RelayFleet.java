@@ -1,11 +1,10 @@
 package dev.towline.it.relays;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.Message;
-import com.google.protobuf.util.JsonFormat;
 import dev.towline.it.fleet.LoopbackAddresses;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
+import dev.towline.proto.v1.GetHostRequest;
+import dev.towline.proto.v1.GetRelayRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.HostTrace;
@@ -151,8 +150,7 @@ final class RelayFleet implements AutoCloseable {
   }
 
   RelayInfo relay(String name) {
-    return parse(fleet.towline("relays", "show", name, "-o", "json"), RelayInfo.newBuilder())
-        .build();
+    return fleet.admin().relays().getRelay(GetRelayRequest.newBuilder().setRelay(name).build());
   }
 
   RelayInfo awaitRelay(String name, String what, Duration bound, Predicate<RelayInfo> condition) {
@@ -163,16 +161,7 @@ final class RelayFleet implements AutoCloseable {
   }
 
   HostTrace trace(String host) {
-    return parse(fleet.towline("trace", host, "-o", "json"), HostTrace.newBuilder()).build();
-  }
-
-  private static <B extends Message.Builder> B parse(String json, B answer) {
-    try {
-      JsonFormat.parser().merge(json, answer);
-      return answer;
-    } catch (InvalidProtocolBufferException e) {
-      throw new AssertionError("not what was asked for: " + json, e);
-    }
+    return fleet.admin().hosts().getHostTrace(GetHostRequest.newBuilder().setHost(host).build());
   }
 
   static int freePort() {

@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,9 @@ class RelayTopologyIT {
 
   private static RelayFleet fleet;
 
+  /** A pair for the tests that leave it as it was. */
+  private static RelayFleet.@Nullable Relays looked;
+
   @BeforeAll
   static void start() {
     fleet = new RelayFleet(directory);
@@ -47,6 +51,13 @@ class RelayTopologyIT {
   @AfterAll
   static void stop() {
     fleet.close();
+  }
+
+  private static RelayFleet.Relays looked() {
+    if (looked == null) {
+      looked = fleet.startPair("set-hq", "set-dmz");
+    }
+    return looked;
   }
 
   @Test
@@ -179,8 +190,8 @@ class RelayTopologyIT {
   }
 
   @Test
-  @Requirement({"R1", "R7"})
-  void severalParents_oneDrainsThenDies_onlyItsOwnConnectionsAreLost() throws Exception {
+  @Requirement({"R1", "R4", "R7"})
+  void severalParents_oneDies_oneDrainsAndStops_onlyItsOwnConnectionsAreLost() throws Exception {
     RelayFleet.Relays first = fleet.startPair("p-1", "edge");
     Place second = fleet.place("p-2");
     Path secondFile = fleet.file("p-2.json");
@@ -198,49 +209,76 @@ class RelayTopologyIT {
     Program secondProgram = fleet.start(second, secondFile);
     fleet.awaitRelay(
         "edge", "held by both parents", RelayFleet.BOUND, relay -> up(relay, "p-2") == 4);
+    // The least loaded gets the next: one host each.
+    String lost = parentOf(startBelowEdge("edge-1"));
+    Host other = startBelowEdge("edge-2");
+    String kept = parentOf(other);
+    assertThat(List.of(lost, kept)).containsExactlyInAnyOrder("p-1", "p-2");
+    Program dying = lost.equals("p-1") ? first.parentProgram() : secondProgram;
+    Program staying = lost.equals("p-1") ? secondProgram : first.parentProgram();
 
-    // A draining parent gets nothing new.
-    fleet.fleet().towline("relays", "set", "p-1", "drain=1");
+    // One dies: what goes through the other one does not notice.
+    dying.kill();
+    fleet.awaitRelay("edge", "left by " + lost, BACK, relay -> up(relay, lost) == 0);
+    assertThat(fleet.fleet().towline("run", "--on", "edge-2", "--", "echo", "still"))
+        .contains("still");
+    awaitThrough("edge-1", kept);
+    assertThat(fleet.awaitOnline("edge-2", BACK).getGeneration()).isEqualTo(other.getGeneration());
+
+    // It is back, and the other one drains: that one gets nothing new.
+    dying.start();
+    fleet.awaitRelay("edge", "held by both again", RelayFleet.BOUND, relay -> up(relay, lost) == 4);
+    fleet.fleet().towline("relays", "set", kept, "drain=1");
     fleet.awaitRelay(
         "edge",
-        "told that p-1 drains",
+        "told that " + kept + " drains",
         BACK,
         relay ->
             relay.getConnectionsList().stream()
-                .filter(link -> link.getPeerName().equals("p-1"))
+                .filter(link -> link.getPeerName().equals(kept))
                 .allMatch(link -> link.getState().equals("DRAINING")));
-    fleet.fleet().startAgentBelow("edge-1", "edge");
-    Host host = fleet.awaitOnline("edge-1", RelayFleet.BOUND);
-    assertThat(host.getPath().getHopsList())
-        .extracting(PathHop::getName)
-        .containsExactly("edge", "p-2");
-    long generation = host.getGeneration();
+    assertThat(parentOf(startBelowEdge("edge-3"))).isEqualTo(lost);
+    assertThat(fleet.awaitOnline("edge-2", BACK).getGeneration()).isEqualTo(other.getGeneration());
 
-    // It dies: what goes through the other one does not notice.
-    first.parentProgram().kill();
-    fleet.awaitRelay("edge", "left by p-1", BACK, relay -> up(relay, "p-1") == 0);
-    assertThat(fleet.fleet().towline("run", "--on", "edge-1", "--", "echo", "still"))
-        .contains("still");
-    assertThat(fleet.awaitOnline("edge-1", BACK).getGeneration()).isEqualTo(generation);
+    // It stops, though it still carries: after a bounded wait, and its hosts move over.
+    long from = System.nanoTime();
+    staying.stop();
+    assertThat(Duration.ofNanos(System.nanoTime() - from))
+        .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(12));
+    assertThat(staying.outputSinceStart()).contains("stops with 2 connections still open");
+    awaitThrough("edge-1", lost);
+    awaitThrough("edge-2", lost);
+  }
 
-    // The other one dies and the first is back: the host moves over by itself.
-    fleet.fleet().towline("relays", "set", "p-1", "drain=");
-    first.parentProgram().start().awaitLine("towline-relay online", RelayFleet.BOUND);
-    secondProgram.kill();
+  private static Host startBelowEdge(String name) {
+    fleet.fleet().startAgentBelow(name, "edge");
+    return fleet.awaitHost(
+        name,
+        "online on its path",
+        RelayFleet.BOUND,
+        each ->
+            each.getState() == HostState.HOST_STATE_ONLINE && each.getPath().getHopsCount() == 2);
+  }
+
+  private static void awaitThrough(String name, String parent) {
     fleet.awaitHost(
-        "edge-1",
-        "online through p-1",
+        name,
+        "online through " + parent,
         RelayFleet.BOUND,
         each ->
             each.getState() == HostState.HOST_STATE_ONLINE
-                && each.getPath().getHopsList().stream()
-                    .anyMatch(hop -> hop.getName().equals("p-1")));
+                && each.getPath().getHopsCount() == 2
+                && parentOf(each).equals(parent));
+  }
+
+  private static String parentOf(Host host) {
+    return host.getPath().getHops(1).getName();
   }
 
   @Test
   @Requirement({"R7", "R1"})
   void settings_changedByTheManager_showTheirOrigin_andTheConnectionStays() {
-    RelayFleet.Relays pair = fleet.startPair("set-hq", "set-dmz");
+    RelayFleet.Relays pair = looked();
     RelayLink before =
         fleet
             .awaitRelay("set-hq", "connected", BACK, relay -> up(relay, "set-dmz") == 4)
@@ -270,7 +308,7 @@ class RelayTopologyIT {
   @Test
   @Requirement("R7")
   void metrics_areOnLoopback_withEachConnection() throws Exception {
-    RelayFleet.Relays pair = fleet.startPair("met-hq", "met-dmz");
+    RelayFleet.Relays pair = looked();
     HttpResponse<String> answer =
         Await.value(
             "metrics of two connections",
@@ -365,10 +403,10 @@ class RelayTopologyIT {
   @Test
   @Requirement({"R3", "R8"})
   void processOnTheChild_reachesTheClosedListOfServices_andNothingElse() throws Exception {
-    RelayFleet.Relays pair = fleet.startPair("list-hq", "list-dmz");
+    RelayFleet.Relays pair = looked();
     var listening =
         fleet
-            .awaitRelay("list-dmz", "listening", BACK, relay -> relay.getListeningCount() == 5)
+            .awaitRelay("set-dmz", "listening", BACK, relay -> relay.getListeningCount() == 5)
             .getListeningList();
     String address = pair.child().address();
     assertThat(listening)

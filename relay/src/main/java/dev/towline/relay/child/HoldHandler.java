@@ -85,7 +85,7 @@ final class HoldHandler implements ServerCallHandler<ParentFrame, ChildFrame> {
       switch (frame.getFrameCase()) {
         case PING -> link.pinged(frame.getPing().getNumber());
         case PONG -> link.ponged(frame.getPong().getNumber());
-        case DRAIN -> link.drained(frame.getDrain().getOver());
+        case DRAIN -> link.drained(frame.getDrain().getOver(), frame.getDrain().getReason());
         case SETTINGS -> link.pingInterval(pingInterval(frame.getSettings().getPingIntervalMs()));
         case HELLO, FRAME_NOT_SET -> {}
       }

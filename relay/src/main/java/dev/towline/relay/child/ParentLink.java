@@ -1,6 +1,7 @@
 package dev.towline.relay.child;
 
 import dev.towline.proto.v1.ChildFrame;
+import dev.towline.proto.v1.RelayDrain;
 import dev.towline.proto.v1.RelayPing;
 import dev.towline.proto.v1.RelayPong;
 import dev.towline.relay.link.LinkCounters;
@@ -20,6 +21,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One persistent connection of a parent, as the child sees it: its control stream, its streams in
@@ -29,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * every tunnel on it is reset. Threading: the loop.
  */
 final class ParentLink {
+  private static final Logger LOG = LoggerFactory.getLogger(ParentLink.class);
+
   private final ParentLinks links;
   private final ServerCall<?, ChildFrame> hold;
   private final LinkMonitor monitor;
@@ -74,6 +79,9 @@ final class ParentLink {
   void start() {
     links.joined(this);
     monitor.start();
+    if (links.stopping()) {
+      drain(links.stopReason());
+    }
     askForStreams();
   }
 
@@ -143,7 +151,8 @@ final class ParentLink {
 
   /** Keeps the reserve filled, and more when connections wait. */
   void askForStreams() {
-    int missing = links.reserveTarget() + links.waiting() - reserve.size() - asked;
+    int missing =
+        (links.stopping() ? 0 : links.reserveTarget()) + links.waiting() - reserve.size() - asked;
     if (gone || draining || missing <= 0) {
       return;
     }
@@ -161,13 +170,23 @@ final class ParentLink {
     monitor.pong(number);
   }
 
-  void drained(boolean over) {
+  void drained(boolean over, String reason) {
     draining = !over;
+    LOG.info(
+        "parent {} (connection {}) {}",
+        description.parentId(),
+        description.index(),
+        over ? "takes new connections again" : "takes nothing new: " + reason);
     if (over) {
       askForStreams();
       links.streamOffered();
     }
     links.changed();
+  }
+
+  /** Tells the parent that this child stops. */
+  void drain(String reason) {
+    send(ChildFrame.newBuilder().setDrain(RelayDrain.newBuilder().setReason(reason)));
   }
 
   /** The parent pings at another interval from now on. */

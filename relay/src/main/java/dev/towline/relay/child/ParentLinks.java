@@ -57,6 +57,7 @@ final class ParentLinks {
   private final List<ParentLink> links = new ArrayList<>();
   private final Deque<Claim> waiting = new ArrayDeque<>();
   private long waited;
+  private String stopReason = "";
 
   ParentLinks(EventLoop loop, Supplier<ChildSettings.Tuning> tuning, Runnable changed) {
     this.loop = loop;
@@ -236,6 +237,21 @@ final class ParentLinks {
 
   void changed() {
     changed.run();
+  }
+
+  /** This child stops: every parent hears it, also one that comes now. */
+  void stop(String reason) {
+    stopReason = reason;
+    all().forEach(link -> link.drain(reason));
+    changed.run();
+  }
+
+  boolean stopping() {
+    return !stopReason.isEmpty();
+  }
+
+  String stopReason() {
+    return stopReason;
   }
 
   void closeAll(String reason) {

@@ -240,7 +240,9 @@ public final class RelayChild implements AutoCloseable {
                     link.description().parentId(),
                     true,
                     link.description().index(),
-                    link.draining() ? LinkView.State.DRAINING : LinkView.State.UP,
+                    link.draining() || links.stopping()
+                        ? LinkView.State.DRAINING
+                        : LinkView.State.UP,
                     link.description().remoteAddress(),
                     link.description().since(),
                     link.roundTrip(),
@@ -263,6 +265,19 @@ public final class RelayChild implements AutoCloseable {
   /** To be called when something was revoked, and now and then, because certificates expire. */
   public void recheck() {
     io.loop().execute(() -> links.all().forEach(ParentLink::recheck));
+  }
+
+  /**
+   * Takes no new connections from below from now on, and says so to its parents; what is open goes
+   * on. For a clean stop: only {@link #close} may follow.
+   */
+  public void drain(String reason) {
+    listeners.forEach(TunnelListener::close);
+    listeners.clear();
+    onLoop(() -> {
+      links.stop(reason);
+      return true;
+    });
   }
 
   private <T> T onLoop(Callable<T> task) {

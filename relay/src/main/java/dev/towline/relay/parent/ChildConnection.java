@@ -65,6 +65,7 @@ final class ChildConnection {
   private boolean up;
   private boolean down;
   private boolean draining;
+  private boolean childDraining;
 
   /** Hears on the loop. */
   interface Listener {
@@ -72,6 +73,9 @@ final class ChildConnection {
      * @param registered false when only the child's enrollment may pass
      */
     void up(boolean registered);
+
+    /** The child said that it stops, or that it does not. */
+    void childDrains(boolean drains, String reason);
 
     void down(String reason);
   }
@@ -164,6 +168,11 @@ final class ChildConnection {
     return draining;
   }
 
+  /** Whether the child said that it stops. */
+  boolean childDraining() {
+    return childDraining;
+  }
+
   int taken() {
     return taken;
   }
@@ -241,7 +250,11 @@ final class ChildConnection {
         }
       }
       case CARRY_WANTED -> open(Math.min(frame.getCarryWanted(), settings.maxReserve()));
-      case HELLO, DRAIN, FRAME_NOT_SET -> {}
+      case DRAIN -> {
+        childDraining = !frame.getDrain().getOver();
+        listener.childDrains(childDraining, frame.getDrain().getReason());
+      }
+      case HELLO, FRAME_NOT_SET -> {}
     }
   }
 

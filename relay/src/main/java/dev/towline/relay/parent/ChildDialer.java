@@ -180,6 +180,16 @@ final class ChildDialer {
                 }
 
                 @Override
+                public void childDrains(boolean drains, String reason) {
+                  LOG.info(
+                      "child {} (connection {}) {}",
+                      child.name(),
+                      index,
+                      drains ? "takes nothing new: " + reason : "takes new connections again");
+                  shared.changed().run();
+                }
+
+                @Override
                 public void down(String reason) {
                   if (connection == dialled[0]) {
                     Slot.this.down(reason);
@@ -308,7 +318,9 @@ final class ChildDialer {
           child.relayId(),
           false,
           index,
-          present != null && present.isUp() && present.draining() ? LinkView.State.DRAINING : state,
+          present != null && present.isUp() && (present.draining() || present.childDraining())
+              ? LinkView.State.DRAINING
+              : state,
           child.address().toString(),
           since,
           present == null ? null : present.roundTrip(),

@@ -28,9 +28,15 @@ public record ParentSettings(
           1024,
           LinkPace.of(Duration.ofSeconds(15)),
           Duration.ofMillis(500),
-          Duration.ofSeconds(4),
-          Duration.ofSeconds(5),
+          Duration.ofMillis(1500),
+          Duration.ofSeconds(2),
           false);
+
+  /** The same, taking nothing new. */
+  ParentSettings drained() {
+    return new ParentSettings(
+        connections, maxReserve, pace, backoff, backoffCap, connectTimeout, true);
+  }
 
   public ParentSettings {
     if (backoffCap.compareTo(backoff) < 0) {

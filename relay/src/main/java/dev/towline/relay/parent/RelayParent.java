@@ -88,6 +88,14 @@ public final class RelayParent implements AutoCloseable {
     io.loop().execute(() -> List.copyOf(dialers.values()).forEach(ChildDialer::tuned));
   }
 
+  /**
+   * Takes no new connections from now on; what is open goes on. Children with other parents place
+   * theirs there (R1).
+   */
+  public void drain() {
+    settings(settings.drained());
+  }
+
   /** Is a parent no longer: leaves all its children. */
   public void noChildren() {
     onLoop(() -> {

@@ -75,7 +75,7 @@ final class PlacementTest {
       assertThat(first.activeCount()).isEqualTo(10);
       assertThat(second.activeCount()).isEqualTo(10);
 
-      first.drained(false);
+      first.drained(false, "test");
       claim(SESSION, 20);
 
       assertThat(first.activeCount()).as("what lives goes on").isEqualTo(10);

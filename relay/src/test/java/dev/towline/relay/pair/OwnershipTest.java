@@ -11,6 +11,8 @@ import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.time.Duration;
@@ -175,6 +177,48 @@ final class OwnershipTest {
       long back = busy.getInputStream().transferTo(OutputStream.nullOutputStream());
       writing.join();
       assertThat(back).isEqualTo(written.get()).isEqualTo(1000L * 64 * 1024);
+    }
+  }
+
+  @Test
+  @Requirement({"R1", "R4"})
+  void childStops_itsParentsHear_whatIsOpenGoesOn_andNothingNewGetsIn() throws Exception {
+    try (Target target = Target.echo();
+        Pair pair = new Pair(target.address(), target.address()).connected();
+        Socket busy = Pair.connect(pair.publicPort())) {
+      Traffic.ask(busy);
+      InetSocketAddress below = pair.publicPort();
+
+      pair.child.drain("this relay stops");
+
+      Await.until(
+          "the parent knows that the child drains",
+          () ->
+              pair.parent.links().stream()
+                  .allMatch(link -> link.state() == LinkView.State.DRAINING));
+      assertThatThrownBy(() -> new Socket(below.getAddress(), below.getPort()).close())
+          .as("hosts below go elsewhere at once")
+          .isInstanceOf(ConnectException.class);
+      Traffic.ask(busy);
+      // Another parent that comes now hears it too.
+      RelayParent second =
+          pair.newParent(
+              pair.fleet.issue(Role.RELAY, "parent-2"),
+              pair.fleet,
+              target.address(),
+              target.address());
+      second.children(List.of(Pair.listed("child-1", pair.childPort, new byte[0])));
+      Await.until(
+          "the second parent knows too",
+          () ->
+              second.links().stream()
+                      .filter(link -> link.state() == LinkView.State.DRAINING)
+                      .count()
+                  == Pair.SETTINGS.connections());
+      Traffic.ask(busy);
+
+      pair.child.close();
+      assertThatThrownBy(() -> Traffic.ask(busy)).isInstanceOf(IOException.class);
     }
   }
 

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Research item A2.8: no thundering herd, and no parent that hammers a child. */
@@ -49,10 +50,68 @@ class ReconnectDelayTest {
     for (int i = 0; i < 200; i++) {
       longest = Math.max(longest, delay.next(SETTINGS, Duration.ofMillis(300)).toMillis());
     }
-    assertThat(longest).isGreaterThan(3_000);
+    assertThat(longest).isGreaterThan(1_200);
 
     // One that stood is no reason to wait.
     assertThat(delay.next(SETTINGS, Duration.ofMinutes(1))).isLessThanOrEqualTo(SETTINGS.backoff());
+  }
+
+  /**
+   * A network that comes back at any moment, on a clock of its own: dials with the kernel's pauses
+   * between their attempts, and the delays between dials.
+   */
+  @Test
+  @Requirement("R4")
+  void networkBack_atAnyMoment_aDialArrivesWithin3Seconds() {
+    long seed = new Random().nextInt(Integer.MAX_VALUE);
+    System.out.println("seed " + seed);
+    Random random = new Random(seed);
+    Duration longest = Duration.ZERO;
+    for (int i = 0; i < 20_000; i++) {
+      Duration away = Duration.ofMillis(random.nextLong(Duration.ofMinutes(2).toMillis()));
+      Duration waited = waitAfter(away, SETTINGS, random);
+      longest = waited.compareTo(longest) > 0 ? waited : longest;
+    }
+    System.out.println("longest wait after the network was back: " + longest);
+    // Leaves 2 s of the 5 for the handshakes.
+    assertThat(longest).isLessThanOrEqualTo(Duration.ofSeconds(3));
+    // And the model tells slow settings from quick ones.
+    ParentSettings slow = with(Duration.ofSeconds(4), Duration.ofSeconds(5));
+    Random again = new Random(seed);
+    assertThat(
+            Stream.generate(
+                    () -> waitAfter(Duration.ofMillis(again.nextLong(120_000)), slow, again))
+                .limit(20_000)
+                .max(Duration::compareTo))
+        .hasValueSatisfying(wait -> assertThat(wait).isGreaterThan(Duration.ofSeconds(5)));
+  }
+
+  /** How long after the network was back the first packet of a dial went through. */
+  private static Duration waitAfter(Duration away, ParentSettings settings, Random random) {
+    ReconnectDelay delay = new ReconnectDelay(random);
+    Duration now = delay.next(settings, Duration.ofHours(1));
+    while (true) {
+      // The kernel sends the first packet again after 1, 3, 7 … seconds.
+      for (Duration sent = Duration.ZERO, pause = Duration.ofSeconds(1);
+          sent.compareTo(settings.connectTimeout()) < 0;
+          sent = sent.plus(pause), pause = pause.multipliedBy(2)) {
+        if (now.plus(sent).compareTo(away) >= 0) {
+          return now.plus(sent).minus(away);
+        }
+      }
+      now = now.plus(settings.connectTimeout()).plus(delay.next(settings, Duration.ZERO));
+    }
+  }
+
+  private static ParentSettings with(Duration backoffCap, Duration connectTimeout) {
+    return new ParentSettings(
+        SETTINGS.connections(),
+        SETTINGS.maxReserve(),
+        SETTINGS.pace(),
+        SETTINGS.backoff(),
+        backoffCap,
+        connectTimeout,
+        false);
   }
 
   @Test
