@@ -17,6 +17,7 @@ import dev.towline.proto.v1.PairRelaysRequest;
 import dev.towline.proto.v1.PairedRelays;
 import dev.towline.proto.v1.RelayInfo;
 import dev.towline.proto.v1.RevokeRelayRequest;
+import dev.towline.proto.v1.SetChildListRequest;
 import dev.towline.proto.v1.SetRelaySettingsRequest;
 import dev.towline.proto.v1.UnpairRelaysRequest;
 import dev.towline.runtime.error.TowlineException;
@@ -221,6 +222,50 @@ final class RelaysCommand extends CommandGroup {
                   UnpairRelaysRequest.newBuilder().setParent(parent).setChild(child).build());
     }
     context.out().println(parent + " is no longer the parent of " + child + ".");
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "children",
+      header = "Shows the child list of a parent, or sets the whole of it.",
+      description = {
+        "With --set, the relays that are named are the parent's children from now on, and no"
+            + " others.",
+        "Each has to be a child already, of this parent or another: see towline relays pair. An",
+        "empty list is refused."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline relays children hq --set dmz,edge")
+  int children(
+      @Parameters(paramLabel = "PARENT", description = "name or id") String parent,
+      @Option(
+              names = "--set",
+              paramLabel = "CHILD,…",
+              description = "names or ids of all its children, separated by commas")
+          @Nullable String children,
+      @Mixin OutputOptions output) {
+    RelayInfo relay;
+    if (children == null) {
+      relay = relay(parent);
+    } else {
+      try (var client = context.connect()) {
+        relay =
+            client
+                .relays()
+                .setChildList(
+                    SetChildListRequest.newBuilder()
+                        .setRelay(parent)
+                        .addAllChildren(
+                            children.isBlank() ? List.of() : List.of(children.split(",", -1)))
+                        .build());
+      }
+    }
+    if (output.isTable()) {
+      relay.getChildrenList().forEach(context.out()::println);
+    } else {
+      output.print(relay, context.out());
+    }
     return ExitCodes.OK;
   }
 

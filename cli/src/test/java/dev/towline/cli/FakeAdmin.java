@@ -2,6 +2,7 @@ package dev.towline.cli;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Message;
 import dev.towline.cli.login.AdminConnections;
 import dev.towline.cli.login.ManagerAddress;
 import dev.towline.proto.v1.Action;
@@ -32,8 +33,11 @@ import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import dev.towline.proto.v1.RelayInfo;
 import dev.towline.proto.v1.RelayLink;
 import dev.towline.proto.v1.RelaySetting;
+import dev.towline.proto.v1.ReleaseHostRequest;
+import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.proto.v1.Role;
 import dev.towline.proto.v1.RunActionRequest;
+import dev.towline.proto.v1.SetChildListRequest;
 import dev.towline.proto.v1.SignInRequest;
 import dev.towline.proto.v1.SignInResponse;
 import dev.towline.proto.v1.TargetState;
@@ -61,6 +65,10 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
   static final String PASSWORD = "correct horse";
 
   final List<RunActionRequest> runs = new ArrayList<>();
+
+  /** Requests of other kinds. */
+  final List<Message> received = new ArrayList<>();
+
   final List<CreateInstallCommandRequest> created = new ArrayList<>();
   final List<X509Certificate> chain;
   boolean failing;
@@ -155,7 +163,7 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
     }
   }
 
-  private static final class Hosts extends HostServiceGrpc.HostServiceImplBase {
+  private final class Hosts extends HostServiceGrpc.HostServiceImplBase {
     @Override
     public void listHosts(ListHostsRequest request, StreamObserver<ListHostsResponse> out) {
       var response = ListHostsResponse.newBuilder().setTotal(2);
@@ -213,6 +221,20 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
     }
 
     @Override
+    public void revokeHost(RevokeHostRequest request, StreamObserver<Host> out) {
+      received.add(request);
+      out.onNext(Host.newBuilder().setName(request.getHost()).setId("h1").build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void releaseHost(ReleaseHostRequest request, StreamObserver<Host> out) {
+      received.add(request);
+      out.onNext(Host.newBuilder().setName(request.getHost()).setId("h1").build());
+      out.onCompleted();
+    }
+
+    @Override
     public void getHost(GetHostRequest request, StreamObserver<Host> out) {
       out.onError(
           error(
@@ -223,7 +245,23 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
     }
   }
 
-  private static final class Relays extends RelayAdminServiceGrpc.RelayAdminServiceImplBase {
+  private final class Relays extends RelayAdminServiceGrpc.RelayAdminServiceImplBase {
+    @Override
+    public void setChildList(SetChildListRequest request, StreamObserver<RelayInfo> out) {
+      received.add(request);
+      if (request.getChildrenCount() == 0) {
+        out.onError(
+            error(
+                Status.Code.INVALID_ARGUMENT,
+                "RELAY_INVALID",
+                "child list of hq: empty (expected: at least one child)",
+                "correct it and try again"));
+        return;
+      }
+      out.onNext(RelayInfo.newBuilder().addAllChildren(request.getChildrenList()).build());
+      out.onCompleted();
+    }
+
     @Override
     public void getRelay(GetRelayRequest request, StreamObserver<RelayInfo> out) {
       out.onNext(

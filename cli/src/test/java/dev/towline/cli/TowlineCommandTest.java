@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.login.LoginStore;
+import dev.towline.proto.v1.ReleaseHostRequest;
+import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.testing.Requirement;
 import java.io.ByteArrayOutputStream;
@@ -124,6 +126,36 @@ final class TowlineCommandTest {
             SETTING      VALUE  ORIGIN
             connections  6      manager
             """);
+  }
+
+  @Test
+  @Requirement("R2")
+  void relaysChildren_wholeListAtOnce_andAnEmptyOneIsRefused() {
+    login();
+    out.reset();
+
+    assertThat(towline("relays", "children", "hq", "--set", "dmz,edge")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("dmz\nedge\n");
+
+    assertThat(towline("relays", "children", "hq", "--set", "")).isEqualTo(ExitCodes.FAILED);
+    assertThat(errors()).contains("child list of hq: empty (expected: at least one child)");
+  }
+
+  @Test
+  @Requirement("T3")
+  void hostsRevokeAndRelease_tellTheManager_andSayWhichHost() {
+    login();
+    out.reset();
+
+    assertThat(towline("hosts", "revoke", "web-1", "--reason", "stolen")).isZero();
+    assertThat(towline("hosts", "release", "web-2")).isZero();
+
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .isEqualTo("Host web-1 (h1) is revoked.\nHost web-2 (h1) is released.\n");
+    assertThat(manager.received)
+        .contains(
+            RevokeHostRequest.newBuilder().setHost("web-1").setReason("stolen").build(),
+            ReleaseHostRequest.newBuilder().setHost("web-2").build());
   }
 
   @Test

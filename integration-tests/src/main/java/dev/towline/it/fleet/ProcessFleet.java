@@ -65,6 +65,11 @@ public final class ProcessFleet implements AutoCloseable {
     environment.put("TOWLINE_CONFIG_DIR", this.directory.resolve("operator").toString());
   }
 
+  /** Options of Java for the programs that are started from now on. */
+  public void javaOptions(String options) {
+    environment.put("TOWLINE_JAVA_OPTS", options);
+  }
+
   public String managerHost() {
     return addresses.host(1);
   }

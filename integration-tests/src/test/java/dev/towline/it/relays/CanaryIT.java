@@ -27,6 +27,10 @@ import org.junit.jupiter.api.io.TempDir;
  * the packets, the former is not. Needs gcore (Debian: gdb), jcmd (a JDK) and tcpdump, and root.
  */
 class CanaryIT {
+  /** A dump holds what is reserved too: 15 GB of a relay's usual options on a host with 24. */
+  private static final String SMALL =
+      "-Xmx128m -XX:CompressedClassSpaceSize=48m -XX:ReservedCodeCacheSize=48m";
+
   @TempDir Path directory;
 
   @Test
@@ -39,13 +43,15 @@ class CanaryIT {
     String canary = first + second;
     String plain = "plain-" + HexFormat.of().formatHex(random);
     try (RelayFleet fleet = new RelayFleet(directory)) {
+      fleet.fleet().javaOptions(SMALL);
       RelayFleet.Relays pair = fleet.startPair("can-hq", "can-dmz");
       Program agent = fleet.fleet().startAgentBelow("can-1", "can-dmz");
       fleet.awaitOnline("can-1", RelayFleet.BOUND);
       Path packets = fleet.file("packets.pcap");
       Process capture = capture(pair.child().address(), packets);
       try {
-        // The whole of it is written nowhere but in the output.
+        // The whole of it is written nowhere but in the output; it is held until the dumps are
+        // made.
         CompletableFuture<String> run =
             CompletableFuture.supplyAsync(() ->
                 fleet
@@ -63,7 +69,7 @@ class CanaryIT {
                             + first
                             + " "
                             + second
-                            + "; done; sleep 30"));
+                            + "; done; sleep 15"));
         Await.until(
             "the canary in the agent's memory",
             Duration.ofSeconds(25),

@@ -16,6 +16,7 @@ import dev.towline.proto.v1.PairedRelays;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import dev.towline.proto.v1.RelayInfo;
 import dev.towline.proto.v1.RevokeRelayRequest;
+import dev.towline.proto.v1.SetChildListRequest;
 import dev.towline.proto.v1.SetRelaySettingsRequest;
 import dev.towline.proto.v1.UnpairRelaysRequest;
 import dev.towline.proto.v1.UnpairRelaysResponse;
@@ -68,6 +69,11 @@ final class RelayGrpcService extends RelayAdminServiceGrpc.RelayAdminServiceImpl
   public void unpairRelays(UnpairRelaysRequest request, StreamObserver<UnpairRelaysResponse> out) {
     relays.unpair(request.getParent(), request.getChild());
     Replies.reply(out, UnpairRelaysResponse.getDefaultInstance());
+  }
+
+  @Override
+  public void setChildList(SetChildListRequest request, StreamObserver<RelayInfo> out) {
+    Replies.reply(out, relays.children(request.getRelay(), request.getChildrenList()));
   }
 
   @Override

@@ -192,12 +192,12 @@ public final class Relays {
     return withPort(wanted.downstreamAddress());
   }
 
-  private static boolean isRegistered(Tx tx, String relay) {
+  static boolean isRegistered(Tx tx, String relay) {
     return tx.nodes().find(relay).isPresent();
   }
 
   /** Whether the first one is a parent, or a parent's parent and so on, of the second. */
-  private static boolean isAbove(Tx tx, String above, String below) {
+  static boolean isAbove(Tx tx, String above, String below) {
     List<Pair> pairs = tx.relays().pairs();
     Deque<String> open = new ArrayDeque<>(List.of(below));
     Set<String> seen = new HashSet<>();
@@ -219,6 +219,20 @@ public final class Relays {
                 + child.name()
                 + " can't be given a working install command; pair again with --downstream HOST")
         : List.of();
+  }
+
+  /**
+   * Gives a parent its whole list of children: relays that were set up as children before.
+   *
+   * @throws TowlineException that names everything which is wrong with the list, for instance that
+   *     it is empty; nothing changes then
+   */
+  public RelayInfo children(String parentName, List<String> children) {
+    told(tx ->
+        ChildLists.set(tx, relay(tx, parentName), children).affected().stream()
+            .flatMap(id -> tell(tx, id).stream())
+            .toList());
+    return show(parentName);
   }
 
   /** Ends a pair. A child keeps what it is, so that another parent may dial it. */
@@ -469,7 +483,7 @@ public final class Relays {
     return port == 0 ? usual : port;
   }
 
-  private static TowlineException invalid(String message) {
+  static TowlineException invalid(String message) {
     return new TowlineException(RELAY_INVALID, message, "correct it and try again");
   }
 

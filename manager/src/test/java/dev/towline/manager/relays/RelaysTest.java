@@ -12,6 +12,7 @@ import dev.towline.proto.v1.ConfigureRelay;
 import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.ProbeAnswer;
+import dev.towline.proto.v1.RelayChild;
 import dev.towline.proto.v1.RelayInfo;
 import dev.towline.proto.v1.RelayLink;
 import dev.towline.proto.v1.RelayReport;
@@ -20,6 +21,7 @@ import dev.towline.runtime.error.TowlineException;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -123,6 +125,51 @@ final class RelaysTest {
         .hasMessageContaining("another relay than the parent");
     assertThatThrownBy(() -> relays.pair(pair("core", " ")))
         .hasMessageContaining("child list of core: empty (expected: at least one child)");
+  }
+
+  @Test
+  @Requirement({"R2", "R5"})
+  void children_wholeListAtOnce_tellsWhoIsAffected_andKeepsTheKeyOfANewChild() throws Exception {
+    FakeNode parent = registered("hq");
+    registered("dmz");
+    var session = parent.connect();
+    told(session);
+    relays.pair(pair("hq", "dmz"));
+    told(session);
+    relays.pair(pair("other", "edge"));
+
+    assertThat(relays.children("hq", List.of("edge", "dmz")).getChildrenList())
+        .containsExactlyInAnyOrder("dmz", "edge");
+    var both = told(session).children().getChildrenList();
+    assertThat(both).extracting(RelayChild::getName).containsExactlyInAnyOrder("dmz", "edge");
+    assertThat(both.stream().filter(child -> child.getName().equals("edge")).findFirst())
+        .as("never registered: its command proves it to this parent too")
+        .hasValueSatisfying(edge -> assertThat(edge.getPairingKey().size()).isEqualTo(32));
+
+    relays.children("hq", List.of("edge"));
+    assertThat(told(session).children().getChildrenList())
+        .extracting(RelayChild::getName)
+        .containsExactly("edge");
+    assertThat(relays.show("dmz").getParentsList()).isEmpty();
+    assertThat(relays.show("edge").getParentsList()).containsExactlyInAnyOrder("hq", "other");
+  }
+
+  @Test
+  @Requirement("R2")
+  void children_emptyOrWrongList_isRefusedAsAWhole_andNothingChanges() {
+    relays.pair(pair("hq", "dmz"));
+    relays.pair(pair("dmz", "inner"));
+
+    assertThatThrownBy(() -> relays.children("hq", List.of()))
+        .hasMessageContaining("child list of hq: empty (expected: at least one child)");
+    assertThatThrownBy(() -> relays.children("hq", List.of("")))
+        .hasMessageContaining("expected: at least one child");
+    assertThatThrownBy(() -> relays.children("inner", List.of("nobody", "hq", "dmz")))
+        .hasMessageContaining("nobody is no relay; pair it first")
+        .hasMessageContaining("hq is no child yet")
+        .hasMessageContaining("dmz is above inner already");
+    assertThat(relays.show("hq").getChildrenList()).containsExactly("dmz");
+    assertThat(relays.show("inner").getChildrenList()).isEmpty();
   }
 
   @Test

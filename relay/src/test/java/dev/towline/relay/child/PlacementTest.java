@@ -124,6 +124,32 @@ final class PlacementTest {
     });
   }
 
+  /** Research item A2.4: rathole 109 and 401 gave out streams of broken connections. */
+  @Test
+  @Requirement({"R1", "R4"})
+  void reservedStreamsOfADeadConnection_areNeverGiven() throws Exception {
+    onLoop(() -> {
+      ParentLink dead = parent("parent-1", 1, 16).getFirst();
+      ParentLink alive = parent("parent-2", 1, 2).getFirst();
+      List<ServerCarry> ended = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        ServerCarry stream = new ServerCarry(new FakeCall<>(), alive);
+        alive.offered(stream);
+        ended.add(stream);
+      }
+
+      dead.lost("test");
+      // Streams may also end one by one, on a connection that stands.
+      ended.forEach(ServerCarry::onCancel);
+
+      assertThat(dead.reserveCount()).isZero();
+      assertThat(dead.usable()).isFalse();
+      assertThat(claim(SESSION, 3)).containsExactly(alive, alive);
+      assertThat(links.waiting()).isEqualTo(1);
+      return true;
+    });
+  }
+
   private <T> T onLoop(Callable<T> task) throws Exception {
     return io.loop().submit(task).get();
   }

@@ -8,10 +8,13 @@ import java.io.BufferedReader;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -19,6 +22,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -31,6 +35,8 @@ import org.junit.jupiter.api.Timeout;
 final class ClosingTest {
   private static final int HALF_CLOSES = Boolean.getBoolean("towline.long") ? 1000 : 200;
   private static final int PART = 100_000;
+  private static final int BLOCK = 64 * 1024;
+  private static final int BLOCKS = 1600;
 
   @Test
   @Requirement("R3")
@@ -63,6 +69,83 @@ final class ClosingTest {
       }
       Await.until("no tunnel left", () -> Traffic.tunnels(pair) == 0);
     }
+  }
+
+  @Test
+  @Requirement("R3")
+  void hostEndsItsSideFirst_100MibEachWay_everyByteArrives() throws Exception {
+    long[] expected = {sum(1), sum(2)};
+    try (Target target =
+            new Target(socket -> {
+              long got = sumOf(socket.getInputStream());
+              DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+              out.writeLong(got);
+              send(out, 2);
+              socket.shutdownOutput();
+            });
+        Pair pair = new Pair(target.address(), target.address()).connected();
+        Socket socket = Pair.connect(pair.publicPort())) {
+      send(socket.getOutputStream(), 1);
+      socket.shutdownOutput();
+
+      DataInputStream in = new DataInputStream(socket.getInputStream());
+      assertThat(in.readLong()).as("sum of what went up").isEqualTo(expected[0]);
+      assertThat(sumOf(in)).as("sum of what came down after our end").isEqualTo(expected[1]);
+      Await.until("no tunnel left", () -> Traffic.tunnels(pair) == 0);
+    }
+  }
+
+  @Test
+  @Requirement("R3")
+  void targetEndsItsSideFirst_100MibEachWay_everyByteArrives() throws Exception {
+    CompletableFuture<Long> up = new CompletableFuture<>();
+    try (Target target =
+            new Target(socket -> {
+              send(socket.getOutputStream(), 3);
+              socket.shutdownOutput();
+              up.complete(sumOf(socket.getInputStream()));
+            });
+        Pair pair = new Pair(target.address(), target.address()).connected();
+        Socket socket = Pair.connect(pair.publicPort())) {
+      assertThat(sumOf(socket.getInputStream())).as("what came down").isEqualTo(sum(3));
+
+      send(socket.getOutputStream(), 4);
+      socket.shutdownOutput();
+
+      assertThat(up.get(60, TimeUnit.SECONDS)).as("what went up after its end").isEqualTo(sum(4));
+      Await.until("no tunnel left", () -> Traffic.tunnels(pair) == 0);
+    }
+  }
+
+  /** 100 MiB, no block like another. */
+  private static void send(OutputStream out, int seed) throws IOException {
+    byte[] block = bytes(BLOCK);
+    for (int i = 0; i < BLOCKS; i++) {
+      ByteBuffer.wrap(block).putInt(seed).putInt(i);
+      out.write(block);
+    }
+  }
+
+  private static long sum(int seed) {
+    CRC32C sum = new CRC32C();
+    byte[] block = bytes(BLOCK);
+    for (int i = 0; i < BLOCKS; i++) {
+      ByteBuffer.wrap(block).putInt(seed).putInt(i);
+      sum.update(block);
+    }
+    return sum.getValue() + ((long) BLOCK * BLOCKS << 32);
+  }
+
+  /** Of everything up to the end: the bytes and how many. */
+  private static long sumOf(InputStream in) throws IOException {
+    CRC32C sum = new CRC32C();
+    byte[] buffer = new byte[BLOCK];
+    long count = 0;
+    for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+      sum.update(buffer, 0, n);
+      count += n;
+    }
+    return sum.getValue() + (count << 32);
   }
 
   /** Reads to the end, says what it got, sends what it was asked for, ends. */

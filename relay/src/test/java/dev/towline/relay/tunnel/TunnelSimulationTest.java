@@ -45,7 +45,7 @@ final class TunnelSimulationTest {
     boolean hostile = random.nextInt(3) > 0;
     SimulatedTunnel tunnel = new SimulatedTunnel(random, ledger, budget, budget, 1 << 22, hostile);
     int calm = 0;
-    for (int step = 0; step < 20_000 && !tunnel.ended(); step++) {
+    for (int step = 0; step < 500_000 && !tunnel.ended(); step++) {
       if (hostile && random.nextInt(400) == 0) {
         hurt(random, tunnel);
       } else {
