@@ -113,42 +113,47 @@ public final class ProgramHandler implements DirectiveHandler {
       finished(progress, Outcome.OUTCOME_FAILED, "the script can't be written: " + e.getMessage());
       return;
     }
+    ActionEnd end;
     try {
       Files.writeString(script, wanted.getScript());
-      Duration limit =
-          wanted.getTimeLimitMs() > 0 ? Duration.ofMillis(wanted.getTimeLimitMs()) : TIME;
-      ActionEnd end =
-          runner
-              .prepare(
-                  RunAction.newBuilder()
-                      .addCommand(SHELL)
-                      .addCommand(script.toString())
-                      .setTimeLimitMs(limit.toMillis())
-                      .setStandardInput(ByteString.copyFromUtf8(wanted.getSecret() + "\n"))
-                      .build(),
-                  (offset, data) -> progress.output(offset, ByteString.copyFrom(data)))
-              .run();
-      // The interrupt has ended the script; it must not keep the result from the journal.
-      boolean stopped = Thread.interrupted();
-      progress.finished(
-          new DirectiveEnd(
-              end.outcome(),
-              end.exitStatus(),
-              ByteString.copyFrom(end.output()),
-              end.outputTruncated(),
-              end.started(),
-              end.finished(),
-              end.outcome() == Outcome.OUTCOME_SUCCEEDED
-                  ? ""
-                  : end.detail() + ": " + lastLine(end.output())));
-      if (stopped) {
-        Thread.currentThread().interrupt();
-      }
+      end = run(wanted, script, progress);
     } catch (IOException e) {
       finished(progress, Outcome.OUTCOME_FAILED, "the script can't be written: " + e.getMessage());
+      return;
     } finally {
       remove(script);
     }
+    // The interrupt has ended the script; it must not keep the result from the journal.
+    boolean stopped = Thread.interrupted();
+    progress.finished(
+        new DirectiveEnd(
+            end.outcome(),
+            end.exitStatus(),
+            ByteString.copyFrom(end.output()),
+            end.outputTruncated(),
+            end.started(),
+            end.finished(),
+            end.outcome() == Outcome.OUTCOME_SUCCEEDED
+                ? ""
+                : end.detail() + ": " + lastLine(end.output())));
+    if (stopped) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private ActionEnd run(InstallProgram wanted, Path script, Progress progress) {
+    Duration limit =
+        wanted.getTimeLimitMs() > 0 ? Duration.ofMillis(wanted.getTimeLimitMs()) : TIME;
+    return runner
+        .prepare(
+            RunAction.newBuilder()
+                .addCommand(SHELL)
+                .addCommand(script.toString())
+                .setTimeLimitMs(limit.toMillis())
+                .setStandardInput(ByteString.copyFromUtf8(wanted.getSecret() + "\n"))
+                .build(),
+            (offset, data) -> progress.output(offset, ByteString.copyFrom(data)))
+        .run();
   }
 
   /** The script says in its last line what is wrong. */
