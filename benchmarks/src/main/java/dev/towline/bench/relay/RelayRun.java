@@ -25,6 +25,10 @@ import java.util.function.Consumer;
 public final class RelayRun {
   private static final int ROUNDS = 5;
   private static final long TRANSFER = 1L << 30;
+
+  /** A Java program gets quicker for its first ten gigabytes or so. */
+  private static final int WARM_UP_TURNS = 6;
+
   private static final int PING_ROUNDS = 7;
   private static final int PINGS = 4_000;
   private static final int WARM_UP_PINGS = 40_000;
@@ -139,7 +143,7 @@ public final class RelayRun {
   private void compareSending(List<Passage> passages, LoadProcess client, LoadProcess sink)
       throws IOException {
     for (Passage passage : passages) {
-      for (int turn = 0; turn < 3; turn++) {
+      for (int turn = 0; turn < WARM_UP_TURNS; turn++) {
         send(passage, client, sink, 1);
         send(passage, client, sink, 8);
       }
