@@ -17,8 +17,8 @@ public final class CarryMethod {
   public static final int READY_THRESHOLD = 512 * 1024;
 
   /**
-   * HTTP/2 window of a stream and, in this library, of its connection too. Only bounds what is under
-   * way: memory is bounded by the credit of each tunnel, and who sends past it is reset.
+   * HTTP/2 window of a stream and, in this library, of its connection too. Only bounds what is
+   * under way: memory is bounded by the credit of each tunnel, and who sends past it is reset.
    */
   public static final int FLOW_CONTROL_WINDOW = 16 * 1024 * 1024;
 
