@@ -3,6 +3,9 @@ package dev.towline.agent;
 import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.logs.LogShipper;
+import dev.towline.agent.logs.ProgramLog;
+import dev.towline.agent.logs.TailedFiles;
 import dev.towline.agent.programs.ProgramHandler;
 import dev.towline.agent.rehome.RehomeHandler;
 import dev.towline.agent.status.AgentStatus;
@@ -19,6 +22,8 @@ import dev.towline.runtime.session.HeartbeatSource;
 import dev.towline.runtime.session.NodeSession;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
+import dev.towline.runtime.spool.DiskFiles;
+import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
@@ -46,6 +51,9 @@ import java.util.concurrent.ThreadFactory;
  * tried again.
  */
 final class Agent {
+  private static final int LOG_SEGMENT = 256 << 10;
+  private static final int LOG_BUFFER = 64 << 10;
+
   private final AgentSettings settings;
   private final Clock clock;
   private final SecureRandom random;
@@ -160,10 +168,17 @@ final class Agent {
               session.leaveTo(servers);
             }
           });
-      session.start();
-      try {
+      var programLog = new ProgramLog();
+      try (LogShipper logs = logs(member, programLog, actions)) {
+        if (settings.ownLog()) {
+          programLog.attach();
+        }
+        session.logs(logs);
+        session.start();
+        logs.start();
         ended.get();
       } finally {
+        programLog.detach();
         rehome.stop();
         actions.stop();
         programs.stop();
@@ -173,12 +188,32 @@ final class Agent {
     }
   }
 
+  private LogShipper logs(FleetMember member, ProgramLog programLog, ActionHandler actions)
+      throws IOException {
+    Path directory = settings.data().resolve("logs");
+    var options = new Spool.Options((long) settings.logMegabytes() << 20, LOG_SEGMENT, LOG_BUFFER);
+    return new LogShipper(
+        new LogShipper.Parts(
+            () -> Spool.open(DiskFiles.open(directory), options),
+            member,
+            programLog,
+            () -> counters(actions),
+            clock,
+            System::nanoTime,
+            threads("logs-")),
+        new TailedFiles(settings.logFiles(), settings.data().resolve("log-positions")));
+  }
+
+  private static Map<String, Long> counters(ActionHandler actions) {
+    return Map.of("actions.active", actions.active(), "actions.ended", actions.ended());
+  }
+
   private static HeartbeatSource.Content heartbeat(ActionHandler actions, IdleMemory memory) {
     memory.look(actions.active() == 0);
     return new HeartbeatSource.Content(
         List.of(ModuleStatus.newBuilder().setName("actions").setOnline(true).build()),
         ByteString.EMPTY,
-        Map.of("actions.active", actions.active(), "actions.ended", actions.ended()));
+        counters(actions));
   }
 
   private static ThreadFactory threads(String prefix) {

@@ -6,12 +6,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -20,7 +22,14 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * The agent's settings: from the command line, else the environment ({@code TOWLINE_AGENT_DATA}),
  * else the file, else what is built in. What a manager decides is not among them.
  */
-record AgentSettings(Path data, Optional<Path> enrollment, String name, int concurrentActions) {
+record AgentSettings(
+    Path data,
+    Optional<Path> enrollment,
+    String name,
+    int concurrentActions,
+    boolean ownLog,
+    List<Path> logFiles,
+    int logMegabytes) {
   static final ErrorCode INVALID = ErrorCode.user("CONFIGURATION_INVALID");
 
   private static final Map<String, String> DEFAULTS =
@@ -28,9 +37,19 @@ record AgentSettings(Path data, Optional<Path> enrollment, String name, int conc
           "data", "/var/lib/towline/agent",
           "enrollment", "",
           "name", "",
-          "concurrent-actions", "4");
+          "concurrent-actions", "4",
+          "own-log", "true",
+          "log-files", "",
+          "log-megabytes", "16");
   private static final List<String> KEYS =
-      List.of("data", "enrollment", "name", "concurrent-actions");
+      List.of(
+          "data",
+          "enrollment",
+          "name",
+          "concurrent-actions",
+          "own-log",
+          "log-files",
+          "log-megabytes");
   private static final String PREFIX = "TOWLINE_AGENT_";
 
   /** A value and where it came from. */
@@ -65,29 +84,59 @@ record AgentSettings(Path data, Optional<Path> enrollment, String name, int conc
 
   static AgentSettings of(Map<String, Origin> resolved) {
     String enrollment = value(resolved, "enrollment");
-    String actions = value(resolved, "concurrent-actions");
-    int concurrent;
-    try {
-      concurrent = Integer.parseInt(actions);
-    } catch (NumberFormatException e) {
-      concurrent = 0;
-    }
-    if (concurrent < 1 || concurrent > 64) {
-      throw new TowlineException(
-          INVALID,
-          "concurrent-actions: '%s' (expected: 1 to 64)".formatted(actions),
-          "correct it where 'config show' says it comes from");
-    }
     return new AgentSettings(
         Path.of(value(resolved, "data")),
         enrollment.isEmpty() ? Optional.empty() : Optional.of(Path.of(enrollment)),
         value(resolved, "name"),
-        concurrent);
+        number(resolved, "concurrent-actions", 64),
+        flag(resolved, "own-log"),
+        Arrays.stream(value(resolved, "log-files").split(","))
+            .map(String::strip)
+            .filter(file -> !file.isEmpty())
+            .map(file -> Path.of(file).toAbsolutePath())
+            .toList(),
+        number(resolved, "log-megabytes", 100_000));
+  }
+
+  private static int number(Map<String, Origin> resolved, String key, int most) {
+    String text = value(resolved, key);
+    int number;
+    try {
+      number = Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      number = 0;
+    }
+    if (number < 1 || number > most) {
+      throw invalid(key, text, "1 to " + most);
+    }
+    return number;
+  }
+
+  private static boolean flag(Map<String, Origin> resolved, String key) {
+    String text = value(resolved, key);
+    if (!text.equals("true") && !text.equals("false")) {
+      throw invalid(key, text, "true or false");
+    }
+    return text.equals("true");
+  }
+
+  private static TowlineException invalid(String key, String value, String expected) {
+    return new TowlineException(
+        INVALID,
+        "%s: '%s' (expected: %s)".formatted(key, value, expected),
+        "correct it where 'config show' says it comes from");
   }
 
   private static String value(Map<String, Origin> resolved, String key) {
     Origin origin = resolved.get(key);
     return origin == null ? "" : origin.value();
+  }
+
+  /** A list stands for its items with commas between them. */
+  private static String text(JsonNode value) {
+    return value.isArray()
+        ? value.values().stream().map(item -> item.asString("")).collect(Collectors.joining(","))
+        : value.asString("");
   }
 
   private static Map<String, String> read(Path file) {
@@ -110,7 +159,7 @@ record AgentSettings(Path data, Optional<Path> enrollment, String name, int conc
       if (!KEYS.contains(key)) {
         problems.add("unknown key: %s (expected: one of %s)".formatted(key, KEYS));
       } else {
-        values.put(key, root.path(key).asString(""));
+        values.put(key, text(root.path(key)));
       }
     }
     if (!problems.isEmpty()) {

@@ -199,7 +199,8 @@ final class AgentTest {
             Map.of("TOWLINE_AGENT_DATA", "/e", "TOWLINE_AGENT_CONCURRENT_ACTIONS", "9"),
             Optional.of(file));
     AgentSettings settings = AgentSettings.of(resolved);
-    assertThat(settings).isEqualTo(new AgentSettings(Path.of("/c"), Optional.empty(), "f", 9));
+    assertThat(settings)
+        .isEqualTo(new AgentSettings(Path.of("/c"), Optional.empty(), "f", 9, true, List.of(), 16));
     assertThat(resolved.get("name").source()).isEqualTo("file " + file);
     Files.writeString(file, "nmae: x\n");
     assertThatThrownBy(() -> AgentSettings.resolve(Map.of(), Map.of(), Optional.of(file)))
@@ -237,7 +238,9 @@ final class AgentTest {
 
   private static Agent agent(Path data) {
     return new Agent(
-        new AgentSettings(data, Optional.empty(), "", 4), Clock.systemUTC(), new SecureRandom());
+        new AgentSettings(data, Optional.empty(), "", 4, true, List.of(), 16),
+        Clock.systemUTC(),
+        new SecureRandom());
   }
 
   private Running run(Path data) {

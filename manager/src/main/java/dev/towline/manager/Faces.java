@@ -109,6 +109,7 @@ final class Faces implements AutoCloseable {
                         services.sessions(),
                         services.relays().reports(),
                         services.fleet().manager().identity().id()),
+                    services.logs(),
                     services.fleet().id()),
                 services.random()));
     PublicServer site =

@@ -11,6 +11,8 @@ import dev.towline.manager.groups.Groups;
 import dev.towline.manager.grpc.DirectSessionService;
 import dev.towline.manager.grpc.EnrollmentGrpcService;
 import dev.towline.manager.grpc.SessionServer;
+import dev.towline.manager.logs.LogBatches;
+import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ClusterAddresses;
@@ -104,6 +106,7 @@ public final class Manager implements AutoCloseable {
                     events,
                     actions,
                     relays,
+                    new LogBatches(store, fleet.id()),
                     registry,
                     clock,
                     executor,
@@ -145,6 +148,7 @@ public final class Manager implements AutoCloseable {
             relays,
             new ProgramInstalls(store, directives),
             events,
+            new Logs(store, clock).start(timer),
             sessions);
     parts.add(Faces.start(services));
     var _ =

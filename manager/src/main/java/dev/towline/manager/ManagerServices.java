@@ -5,6 +5,7 @@ import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.groups.Groups;
+import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyClusters;
@@ -29,4 +30,5 @@ public record ManagerServices(
     Relays relays,
     ProgramInstalls programs,
     Events events,
+    Logs logs,
     Sessions sessions) {}

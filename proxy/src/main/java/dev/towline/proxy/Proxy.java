@@ -13,6 +13,9 @@ import dev.towline.proxy.enrollment.EnrollmentForwarder;
 import dev.towline.proxy.mirror.ManagerSite;
 import dev.towline.proxy.mirror.MirrorServer;
 import dev.towline.proxy.mirror.PackageCache;
+import dev.towline.proxy.spool.Exporter;
+import dev.towline.proxy.spool.Keeper;
+import dev.towline.proxy.spool.SendingPolicy;
 import dev.towline.proxy.status.ProcessLoad;
 import dev.towline.proxy.status.StatusFile;
 import dev.towline.proxy.uplink.UplinkChannels;
@@ -27,6 +30,8 @@ import dev.towline.runtime.session.NodeSession;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.session.SessionObserver;
+import dev.towline.runtime.spool.DiskFiles;
+import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
@@ -76,6 +81,7 @@ final class Proxy implements AutoCloseable {
 
   private static final Duration STOP_DRAIN_TIME = Duration.ofSeconds(60);
   private static final Duration STOP_DELAY = Duration.ofSeconds(1);
+  private static final int SPOOL_SEGMENT = 64 << 20;
 
   private static final long DENIAL_REPORT_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -134,6 +140,9 @@ final class Proxy implements AutoCloseable {
             world.random(),
             health);
     parts.push(uplink);
+    Keeper keeper = keeper(world, mux, serial);
+    parts.push(keeper);
+    serial.execute(() -> mux.kept(keeper, serial));
 
     ExecutorService orders = Executors.newSingleThreadExecutor(world.threads());
     parts.push(orders::shutdownNow);
@@ -167,6 +176,23 @@ final class Proxy implements AutoCloseable {
     status(statusFile, world, health, mux, serial, timer);
     watchStopRequests(new StopRequest(world.data()), drainage, orders, timer);
     log.info("agents are accepted on {}:{}", config.listen(), clients.port());
+  }
+
+  private static Keeper keeper(World world, UplinkMux mux, SynchronizationContext serial) {
+    Path directory = world.data().resolve("spool");
+    var keeper =
+        new Keeper(
+            new Keeper.Parts(
+                world.member().self().id(),
+                quota ->
+                    Spool.open(DiskFiles.open(directory), new Spool.Options(quota, SPOOL_SEGMENT)),
+                (way, record) -> serial.execute(() -> mux.sendKept(way, record)),
+                Exporter::open,
+                System::nanoTime,
+                world.threads()),
+            SendingPolicy.usual(world.data()));
+    keeper.start();
+    return keeper;
   }
 
   private NodeSession session(

@@ -6,6 +6,7 @@ import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.EnrollmentRequest;
 import dev.towline.proto.v1.EnrollmentResponse;
 import dev.towline.proto.v1.EnrollmentServiceGrpc;
+import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.OpenSession;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
@@ -180,7 +181,15 @@ final class FakeManager implements AutoCloseable {
               sessions.remove(frame.getSession());
               closed.add(frame.getSession());
             }
-            case LOG_BATCH -> bulk.add(frame);
+            case KEPT -> {
+              bulk.add(frame);
+              synchronized (down) {
+                down.onNext(
+                    DownlinkFrame.newBuilder()
+                        .setKeptAck(KeptAck.newBuilder().setSequence(frame.getKept().getSequence()))
+                        .build());
+              }
+            }
             case FRAME_NOT_SET -> throw new AssertionError("empty frame");
           }
         }

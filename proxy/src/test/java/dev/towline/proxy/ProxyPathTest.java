@@ -7,7 +7,10 @@ import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.EnrollmentRequest;
 import dev.towline.proto.v1.EnrollmentResponse;
 import dev.towline.proto.v1.EnrollmentServiceGrpc;
+import dev.towline.proto.v1.LogBatch;
+import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.ProxyNotice;
+import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
@@ -16,6 +19,9 @@ import dev.towline.proto.v1.UplinkServiceGrpc;
 import dev.towline.proxy.clients.ClientServer;
 import dev.towline.proxy.clients.SessionForwarder;
 import dev.towline.proxy.enrollment.EnrollmentForwarder;
+import dev.towline.proxy.spool.Exporter;
+import dev.towline.proxy.spool.Keeper;
+import dev.towline.proxy.spool.SendingPolicy;
 import dev.towline.proxy.uplink.UplinkChannels;
 import dev.towline.proxy.uplink.UplinkConnector;
 import dev.towline.proxy.uplink.UplinkLimits;
@@ -23,6 +29,8 @@ import dev.towline.proxy.uplink.UplinkMux;
 import dev.towline.proxy.uplink.UplinkStats;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.spool.DiskFiles;
+import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
@@ -35,6 +43,7 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -50,6 +59,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -182,15 +192,44 @@ class ProxyPathTest {
   }
 
   @Test
-  void logBatch_ofAnAgent_travelsOnTheBulkLane() throws Exception {
+  @Requirement("P7")
+  void logBatch_ofAnAgent_isKeptAcknowledgedAndSentOn(@TempDir Path directory) throws Exception {
+    Keeper keeper =
+        new Keeper(
+            new Keeper.Parts(
+                "p1",
+                quota -> Spool.open(DiskFiles.open(directory), new Spool.Options(quota, 1 << 20)),
+                (way, record) -> serial.execute(() -> mux.sendKept(way, record)),
+                Exporter::open,
+                System::nanoTime,
+                Thread.ofPlatform().daemon().factory()),
+            SendingPolicy.usual(directory));
+    keeper.start();
+    serial.execute(() -> mux.kept(keeper, serial));
     TestAgent agent = announced("a1");
-    var batch = SignedLogBatch.newBuilder().setBatch(bytes(20_000, 3)).build();
+    var content =
+        LogBatch.newBuilder()
+            .setAgent(agent.uri())
+            .setEpoch(7)
+            .setFirstSequence(41)
+            .addRecords(LogRecord.newBuilder().setMessage("one"))
+            .addRecords(LogRecord.newBuilder().setMessage("two"))
+            .build();
+    var batch = SignedLogBatch.newBuilder().setBatch(content.toByteString()).build();
 
     agent.send(UpFrame.newBuilder().setLogBatch(batch).build());
 
+    Await.until("acknowledgement", BOUND, () -> !agent.logAcks.isEmpty());
+    assertThat(agent.logAcks.getFirst().getBy()).isEqualTo(RecordAck.By.PROXY);
+    assertThat(agent.logAcks.getFirst().getEpoch()).isEqualTo(7);
+    assertThat(agent.logAcks.getFirst().getSequence()).isEqualTo(42);
     UplinkFrame frame = manager.bulk.take();
-    assertThat(frame.getLogBatch()).isEqualTo(batch);
-    assertThat(frame.getSession()).isEqualTo(sessionOf(agent).number);
+    assertThat(frame.getKept().getLogBatch()).isEqualTo(batch);
+    Await.until(
+        "the manager's acknowledgement",
+        BOUND,
+        () -> keeper.load().stats().acknowledged() == frame.getKept().getSequence());
+    keeper.close();
   }
 
   @Test

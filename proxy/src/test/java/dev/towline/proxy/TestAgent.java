@@ -3,6 +3,7 @@ package dev.towline.proxy;
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.ProxyNotice;
+import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.SessionServiceGrpc;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.runtime.identity.IssuedIdentity;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 /** The outer stream of an agent, by hand. It reads only when it is told how many frames. */
 final class TestAgent extends ClientCall.Listener<DownFrame> implements AutoCloseable {
   final List<DownFrame> frames = new CopyOnWriteArrayList<>();
+  final List<RecordAck> logAcks = new CopyOnWriteArrayList<>();
   volatile @Nullable Status end;
   final @Nullable IssuedIdentity identity;
   private final ManagedChannel channel;
@@ -99,6 +101,9 @@ final class TestAgent extends ClientCall.Listener<DownFrame> implements AutoClos
 
   @Override
   public void onMessage(DownFrame frame) {
+    if (frame.hasLogAck()) {
+      logAcks.add(frame.getLogAck());
+    }
     frames.add(frame);
   }
 

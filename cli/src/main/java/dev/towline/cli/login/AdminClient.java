@@ -6,6 +6,7 @@ import dev.towline.proto.v1.EventServiceGrpc;
 import dev.towline.proto.v1.GroupServiceGrpc;
 import dev.towline.proto.v1.HostServiceGrpc;
 import dev.towline.proto.v1.InstallCommandServiceGrpc;
+import dev.towline.proto.v1.LogServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import io.grpc.ManagedChannel;
@@ -63,6 +64,10 @@ public final class AdminClient implements AutoCloseable {
 
   public EventServiceGrpc.EventServiceBlockingStub events() {
     return limited(EventServiceGrpc.newBlockingStub(channel));
+  }
+
+  public LogServiceGrpc.LogServiceBlockingStub logs() {
+    return limited(LogServiceGrpc.newBlockingStub(channel));
   }
 
   @Override

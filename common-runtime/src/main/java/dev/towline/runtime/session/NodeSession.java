@@ -108,6 +108,11 @@ public final class NodeSession implements AutoCloseable {
     return sent;
   }
 
+  /** From now on log batches come from here. */
+  public void logs(LogFeed feed) {
+    loop.post(() -> loop.logs(feed));
+  }
+
   /**
    * Moves to the first of these servers, new session first: the present one ends when the new one
    * stands. When it does not answer, the present one goes on; call again to try again.

@@ -409,7 +409,9 @@ final class SessionCore {
         ledger.journal().freeEvent(ack.getId());
         sentEvents.remove(ack.getId());
       }
-      case RECORD_CLASS_LOG, RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
+      case RECORD_CLASS_LOG ->
+          outputs.add(new SessionOutput.LogStored(ack.getEpoch(), ack.getSequence()));
+      case RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
     }
   }
 

@@ -5,11 +5,13 @@ import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.SessionServiceGrpc;
+import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.sealed.SealedLink;
 import dev.towline.runtime.tls.ServerAddress;
 import io.grpc.CallOptions;
@@ -62,6 +64,7 @@ final class SessionLink {
   private final Deque<AgentFrame> waiting = new ArrayDeque<>();
   private final Deque<UpFrame> control = new ArrayDeque<>();
   private final Deque<ByteString> sealedPieces = new ArrayDeque<>();
+  private final Deque<SignedLogBatch> logs = new ArrayDeque<>();
   private long waitingBytes;
   private @Nullable SealedLink<ManagerFrame, AgentFrame> inner;
   private long sendCredit;
@@ -223,10 +226,20 @@ final class SessionLink {
     return true;
   }
 
+  /** Queues a log batch; it goes when nothing else can. */
+  void sendLogs(SignedLogBatch batch) {
+    if (!ended && !halfClosed) {
+      logs.add(batch);
+    }
+  }
+
   /** Sends what the transport and the credit allow. */
   void pump() {
     while (!ended && !halfClosed && peer != null && call.isReady()) {
       UpFrame next = next();
+      if (next == null) {
+        next = nextLogs();
+      }
       if (next == null) {
         return;
       }
@@ -249,6 +262,7 @@ final class SessionLink {
 
   void ended() {
     ended = true;
+    logs.clear();
   }
 
   boolean isEnded() {
@@ -294,6 +308,18 @@ final class SessionLink {
     }
     sendCredit -= piece.size();
     return UpFrame.newBuilder().setSealed(piece).build();
+  }
+
+  /** To a manager openly; to a proxy beside the inner connection, with or without one. */
+  private @Nullable UpFrame nextLogs() {
+    SignedLogBatch batch = logs.poll();
+    if (batch == null) {
+      return null;
+    }
+    boolean toManager = peer != null && peer.identity().role() == Role.MANAGER;
+    return toManager
+        ? UpFrame.newBuilder().setOpen(AgentFrame.newBuilder().setLogBatch(batch)).build()
+        : UpFrame.newBuilder().setLogBatch(batch).build();
   }
 
   private @Nullable AgentFrame pollWaiting() {

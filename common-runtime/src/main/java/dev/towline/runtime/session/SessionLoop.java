@@ -64,6 +64,8 @@ final class SessionLoop {
   private @Nullable SessionLink present;
   private @Nullable SessionLink next;
   private @Nullable Tls tls;
+  private @Nullable LogFeed logs;
+  private @Nullable SessionLink logLink;
   private List<ServerAddress> servers;
   private final AddressBook book;
   private final Deque<Target> candidates = new ArrayDeque<>();
@@ -262,6 +264,7 @@ final class SessionLoop {
         tick();
         collect(present);
         collect(next);
+        wayForLogs();
         parts.journal().sync();
         release();
       }
@@ -481,6 +484,11 @@ final class SessionLoop {
       case SEALED -> inner(link, link.feedInner(frame.getSealed()));
       case NOTICE -> notice(link, frame.getNotice());
       case CREDIT -> link.credit(frame.getCredit());
+      case LOG_ACK -> {
+        if (logs != null && isProxy(link)) {
+          logs.acknowledged(frame.getLogAck().getEpoch(), frame.getLogAck().getSequence());
+        }
+      }
       case PAYLOAD_NOT_SET -> {}
     }
   }
@@ -585,8 +593,16 @@ final class SessionLoop {
           online = true;
           tamperingTold = false;
           lastEnd = "";
+          if (welcome.getStateRolledBack() && logs != null) {
+            logs.rolledBack();
+          }
           var established = link.established(welcome);
           afterSync.add(() -> parts.observer().online(established));
+        }
+        case SessionOutput.LogStored(long epoch, long lastSequence) -> {
+          if (logs != null) {
+            logs.acknowledged(epoch, lastSequence);
+          }
         }
         case SessionOutput.Alive(var managerTime) -> {
           afterSync.add(() -> parts.observer().heartbeatAnswered(managerTime));
@@ -722,6 +738,39 @@ final class SessionLoop {
       online = false;
       afterSync.add(() -> parts.observer().offline(why));
     }
+  }
+
+  void logs(LogFeed feed) {
+    logs = feed;
+    logLink = null;
+  }
+
+  /** Tells the feed when there is a way, or another one, or none. */
+  private void wayForLogs() {
+    LogFeed feed = logs;
+    if (feed == null) {
+      return;
+    }
+    SessionLink link = present;
+    if (link != null && !isProxy(link) && (link.core == null || !link.core.isWelcomed())) {
+      link = null;
+    }
+    if (link == logLink) {
+      return;
+    }
+    if (logLink != null) {
+      feed.closed();
+    }
+    logLink = link;
+    if (link != null) {
+      SessionLink way = link;
+      feed.open(batch -> post(() -> way.sendLogs(batch)));
+    }
+  }
+
+  /** Known to be one: its certificate was checked. */
+  private static boolean isProxy(SessionLink link) {
+    return link.peer() != null && link.peer().identity().role() == Role.PROXY;
   }
 
   private void flush() {

@@ -33,6 +33,9 @@ sealed interface SessionOutput {
   /** A list that nobody has checked yet. */
   record Revocations(RevocationList list) implements SessionOutput {}
 
+  /** The manager has stored a log batch. */
+  record LogStored(long epoch, long lastSequence) implements SessionOutput {}
+
   /** The conversation is over; dial again, not before the delay. */
   record Over(String code, String detail, Duration delay) implements SessionOutput {}
 }

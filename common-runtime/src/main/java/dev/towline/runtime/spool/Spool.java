@@ -635,6 +635,11 @@ public final class Spool implements AutoCloseable {
     return read.sequence() + 1 < syncedNext;
   }
 
+  /** The last sequence that was read. */
+  public long position() {
+    return read.sequence();
+  }
+
   /** The sequence that the next record gets. */
   public long nextSequence() {
     return nextSequence;

@@ -248,6 +248,9 @@ public final class ProcessFleet implements AutoCloseable {
     List<String> command =
         new ArrayList<>(
             List.of(
+                // They share one process and would each report what all of them log.
+                "env",
+                "TOWLINE_AGENT_OWN_LOG=false",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",

@@ -76,6 +76,7 @@ public final class AdminApi implements AutoCloseable {
       dev.towline.manager.install.InstallCommands installCommands,
       dev.towline.manager.session.Sessions sessions,
       dev.towline.manager.paths.PathTraces traces,
+      dev.towline.manager.logs.Logs logs,
       String fleet) {}
 
   /** The way to the services; calls carry their token in {@code authorization}. */
@@ -123,6 +124,7 @@ public final class AdminApi implements AutoCloseable {
             features.fleet()),
         new RelayGrpcService(
             features.relays(), features.installCommands(), features.hosts(), features.sessions()),
+        new LogGrpcService(features.logs(), features.hosts()),
         new EventGrpcService(features.events()));
   }
 }

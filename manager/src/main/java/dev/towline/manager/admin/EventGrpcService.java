@@ -36,7 +36,7 @@ final class EventGrpcService extends EventServiceGrpc.EventServiceImplBase {
             .build());
   }
 
-  private static long before(String pageToken) {
+  static long before(String pageToken) {
     try {
       return pageToken.isEmpty() ? 0 : Long.parseLong(pageToken);
     } catch (NumberFormatException _) {

@@ -75,6 +75,7 @@ public final class NodeSession {
   private @Nullable Node stored;
   private @Nullable DirectiveFeed feed;
   private @Nullable ResultIntake results;
+  private @Nullable LogIntake logs;
   private boolean confirmed;
   private int owed;
   private long lastProbe;
@@ -347,6 +348,7 @@ public final class NodeSession {
               .build());
     }
     results = new ResultIntake(peer, services, writes, link);
+    logs = new LogIntake(peer, services, writes, link);
     DirectiveFeed directives =
         new DirectiveFeed(
             peer.identity(),
@@ -473,7 +475,11 @@ public final class NodeSession {
           var _ = probed.answered().complete(Duration.ofNanos(arrived - probed.sentNanos()));
         }
       }
-      case LOG_BATCH -> log.debug("log batch of {} is not taken yet", node());
+      case LOG_BATCH -> {
+        if (logs != null) {
+          logs.batch(frame.getLogBatch());
+        }
+      }
       case HELLO -> close("HELLO_TWICE", "a second Hello in one session", "", Presence.OFFLINE);
       case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
     }

@@ -4,6 +4,7 @@ import dev.towline.manager.actions.Actions;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
+import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.store.Store;
 import dev.towline.runtime.identity.PeerVerifier;
@@ -25,6 +26,7 @@ public record SessionServices(
     Events events,
     Actions actions,
     Relays relays,
+    LogBatches logBatches,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

@@ -8,6 +8,7 @@ import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
 import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
+import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
@@ -38,4 +39,6 @@ public interface Tx {
   UserStore users();
 
   ScriptStore scripts();
+
+  LogStore logs();
 }

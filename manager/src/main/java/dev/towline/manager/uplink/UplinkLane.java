@@ -45,6 +45,7 @@ final class UplinkLane {
   private final Map<Long, UplinkSession> live = new ConcurrentHashMap<>();
   private UplinkHello.@Nullable Lane kind;
   private long newest;
+  private @Nullable KeptIntake intake;
   private boolean failed;
 
   /** The connection's own stream; called by any thread, must not block. */
@@ -123,13 +124,22 @@ final class UplinkLane {
           session.lost(frame.getClose().getCode() + ": " + frame.getClose().getDetail());
         }
       }
-      case LOG_BATCH -> log.debug("log batches are not taken yet");
+      case KEPT -> intake().take(frame.getKept());
       case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
     }
   }
 
   void lost(String detail) {
     List.copyOf(live.values()).forEach(session -> session.lost(detail));
+  }
+
+  private KeptIntake intake() {
+    KeptIntake present = intake;
+    if (present == null) {
+      present = uplinks.newIntake(proxy, this::send, port::fail);
+      intake = present;
+    }
+    return present;
   }
 
   private void fail(String reason) {

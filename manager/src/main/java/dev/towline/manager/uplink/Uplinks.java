@@ -3,6 +3,7 @@ package dev.towline.manager.uplink;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.session.Sessions;
+import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.sealed.SealedChannel;
@@ -14,6 +15,7 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /** What all lanes share. Safe for use by several threads. */
 public final class Uplinks {
@@ -51,6 +53,17 @@ public final class Uplinks {
   /** The chain of a leaf that was just checked. */
   List<X509Certificate> chain(X509Certificate leaf) {
     return List.of(leaf, fleet.issuingCertificate());
+  }
+
+  /** Takes what a proxy kept. */
+  KeptIntake newIntake(String proxy, Consumer<DownlinkFrame> answers, Consumer<String> giveUp) {
+    var services = sessions.services();
+    return new KeptIntake(
+        proxy,
+        new KeptIntake.Services(
+            services.store(), services.logBatches(), events, services.clock(), executor),
+        answers,
+        giveUp);
   }
 
   String managerId() {

@@ -11,6 +11,9 @@ import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.enrollment.EnrollmentToken;
 import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.events.EventRecord;
+import dev.towline.manager.logs.LogLevel;
+import dev.towline.manager.logs.LogQuery;
+import dev.towline.manager.logs.StoredLog;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.NodeQuery;
 import dev.towline.manager.nodes.Presence;
@@ -22,6 +25,8 @@ import dev.towline.manager.session.SessionStore.Seen;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveResult;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.LogBatch;
+import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.RunAction;
@@ -477,6 +482,40 @@ abstract class StoreContract {
   private static Opening opening(String node, long confirmed) {
     return new Opening(
         node, "m1", "b1", 1, 0, confirmed, Path.getDefaultInstance(), "TLSv1.3", "suite", 40);
+  }
+
+  @Test
+  @Requirement("P7")
+  void logs_thatComeAgainOrOverlap_areStoredOnce() {
+    assertThat(addLogs(7, 1, 3)).isEqualTo(3);
+    assertThat(addLogs(7, 1, 3)).isZero();
+    assertThat(addLogs(7, 6, 7)).isEqualTo(2);
+    assertThat(addLogs(7, 2, 6)).isEqualTo(2);
+    assertThat(addLogs(8, 1, 1)).isEqualTo(1);
+    assertThat(logs("n1", 0, 0).stream().map(log -> log.epoch() + "/" + log.sequence()))
+        .containsExactly("8/1", "7/5", "7/4", "7/7", "7/6", "7/3", "7/2", "7/1");
+    assertThat(logs("n2", 0, 0)).isEmpty();
+    long third = logs("n1", 0, 0).get(2).id();
+    assertThat(logs("n1", third, 0)).hasSize(5);
+    assertThat(logs("n1", 0, third).getFirst().id()).isGreaterThan(third);
+    int removed = store.commit(tx -> tx.logs().prune(0, 2, 3));
+    assertThat(removed).isEqualTo(3);
+    assertThat(logs("n1", 0, 0)).hasSize(5);
+    // Gone, but known.
+    assertThat(addLogs(7, 1, 3)).isZero();
+  }
+
+  private int addLogs(long epoch, int first, int last) {
+    LogBatch.Builder batch = LogBatch.newBuilder().setEpoch(epoch).setFirstSequence(first);
+    for (int i = first; i <= last; i++) {
+      batch.addRecords(LogRecord.newBuilder().setLevel("WARN").setMessage("line " + i));
+    }
+    return store.commit(tx -> tx.logs().add("n1", batch.build(), 1_000));
+  }
+
+  private List<StoredLog> logs(String node, long before, long after) {
+    return store.read(
+        tx -> tx.logs().list(new LogQuery(node, LogLevel.WARN, "", 0, false, before, after, 100)));
   }
 
   private static X509Certificate leaf(CertificateAuthority issuing) {

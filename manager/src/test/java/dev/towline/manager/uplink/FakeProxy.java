@@ -73,6 +73,11 @@ final class FakeProxy implements AutoCloseable {
     return new FakeProxy(fixture, node);
   }
 
+  /** Waits for the next acknowledgement of what was kept. */
+  long takeKeptAck() {
+    return take(control, DownlinkFrame::hasKeptAck).getKeptAck().getSequence();
+  }
+
   /** A lane that was welcomed. */
   static FakeProxy connect(ManagerFixture fixture, FakeNode node) {
     FakeProxy proxy = dial(fixture, node);

@@ -6,17 +6,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import dev.towline.manager.actions.NewAction;
 import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.logs.LogLevel;
+import dev.towline.manager.logs.LogQuery;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.testing.FakeNode;
 import dev.towline.manager.testing.ManagerFixture;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.Hello;
+import dev.towline.proto.v1.KeptGap;
+import dev.towline.proto.v1.KeptRecord;
+import dev.towline.proto.v1.LogBatch;
+import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.RunAction;
+import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.identity.Signatures;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
@@ -102,6 +110,55 @@ final class UplinkTest {
         "offline",
         BOUND,
         () -> fixture.services().hosts().host("web-1").presence() == Presence.OFFLINE);
+  }
+
+  @Test
+  @Requirement("P7")
+  void kept_sentAgainAndForged_isStoredOnceAndAcknowledgedInOrder() {
+    var host7 = fixture.host("web-7");
+    proxy.send(kept(1, signed(host7, host7, 1, "one", "two")));
+    assertThat(proxy.takeKeptAck()).isEqualTo(1);
+    // After a break, from the last acknowledgement that came through.
+    proxy.send(kept(1, signed(host7, host7, 1, "one", "two")));
+    proxy.send(kept(2, signed(host7, host, 3, "invented")));
+    proxy.send(
+        UplinkFrame.newBuilder()
+            .setKept(
+                KeptRecord.newBuilder()
+                    .setSequence(9)
+                    .setGap(KeptGap.newBuilder().putLost("log", 5).setSpool("s")))
+            .build());
+    Await.until("the last acknowledgement", BOUND, () -> proxy.takeKeptAck() == 9);
+    var query = new LogQuery(host7.id(), LogLevel.DEBUG, "", 0, false, 0, 0, 100);
+    assertThat(fixture.services().logs().list(query).stream().map(l -> l.record().getMessage()))
+        .containsExactly("two", "one");
+    assertThat(fixture.event("log.forged").subject()).isEqualTo(host7.id());
+    assertThat(fixture.event("spool.lost").detail()).contains("log=5");
+  }
+
+  private static UplinkFrame kept(long sequence, SignedLogBatch batch) {
+    return UplinkFrame.newBuilder()
+        .setKept(KeptRecord.newBuilder().setSequence(sequence).setLogBatch(batch))
+        .build();
+  }
+
+  private static SignedLogBatch signed(
+      FakeNode of, FakeNode signer, long first, String... messages) {
+    LogBatch.Builder batch =
+        LogBatch.newBuilder()
+            .setAgent(of.identity().identity().uri())
+            .setEpoch(1)
+            .setFirstSequence(first);
+    for (String message : messages) {
+      batch.addRecords(LogRecord.newBuilder().setLevel("INFO").setMessage(message));
+    }
+    byte[] bytes = batch.build().toByteArray();
+    return SignedLogBatch.newBuilder()
+        .setBatch(ByteString.copyFrom(bytes))
+        .setSignature(
+            ByteString.copyFrom(
+                Signatures.signP256(signer.identity().key(), "towline logs v1", bytes)))
+        .build();
   }
 
   @Test

@@ -4,8 +4,10 @@ import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.CloseSession;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.DownlinkFrame;
+import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.OpenSession;
 import dev.towline.proto.v1.ProxyNotice;
+import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
@@ -18,6 +20,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedSet;
+import java.util.concurrent.Executor;
 import java.util.function.BiPredicate;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +61,10 @@ public final class UplinkMux {
   private final SequencedSet<AgentLink> paused = new LinkedHashSet<>();
   private final SequencedSet<AgentLink> stalled = new LinkedHashSet<>();
   private final Counts counts = new Counts();
+  private KeptQueue kept = KeptQueue.NONE;
+  private Executor serial = Runnable::run;
+  private @Nullable Lane keptLane;
+  private long way;
   private long lastNumber;
   private boolean draining;
 
@@ -69,6 +76,17 @@ public final class UplinkMux {
     this.nanoClock = nanoClock;
     this.upBudget = new ByteBudget(limits.upBudget());
     this.downBudget = new ByteBudget(limits.downBudget());
+  }
+
+  /**
+   * What agents log goes here from now on.
+   *
+   * @param order runs what comes from other threads in the serial order
+   */
+  public void kept(KeptQueue queue, Executor order) {
+    kept = queue;
+    serial = order;
+    kept.way(keptLane == null ? 0 : way);
   }
 
   /** One stream of the uplink that is up. */
@@ -103,6 +121,7 @@ public final class UplinkMux {
       meter.reset(welcome.getSessionsPerSecond(), nanoClock.getAsLong());
     }
     lanes.add(lane);
+    chooseKeptLane();
     announce();
     return lane;
   }
@@ -117,6 +136,7 @@ public final class UplinkMux {
     lane.queue.clear();
     lane.bulk.clear();
     lane.bulkBytes = 0;
+    chooseKeptLane();
     for (AgentLink link : orphans) {
       detach(link);
       if (link.portGone) {
@@ -141,17 +161,19 @@ public final class UplinkMux {
         takeTurn(link, lane);
       }
     }
-    while (lane.port.isReady() && !lane.bulk.isEmpty()) {
-      UplinkFrame frame = lane.bulk.poll();
-      lane.bulkBytes -= frame.getSerializedSize();
-      lane.port.send(frame);
-    }
+    sendBulk(lane);
     resumePaused();
     announce();
   }
 
   /** A frame of the manager. */
   public void laneFrame(Lane lane, DownlinkFrame frame) {
+    if (frame.hasKeptAck()) {
+      if (lane == keptLane) {
+        kept.acknowledged(frame.getKeptAck().getSequence());
+      }
+      return;
+    }
     AgentLink link = lane.sessions.get(frame.getSession());
     if (link == null || link.portGone || link.endCode != null) {
       return;
@@ -164,8 +186,7 @@ public final class UplinkMux {
         detach(link);
         endAgent(link, frame.getClose().getCode(), frame.getClose().getDetail());
       }
-      // Acknowledged log batches free nothing here yet; the agent keeps them until a manager's ack.
-      case WELCOME, LOG_ACK, FRAME_NOT_SET -> {}
+      case WELCOME, KEPT_ACK, FRAME_NOT_SET -> {}
     }
   }
 
@@ -397,33 +418,60 @@ public final class UplinkMux {
   }
 
   private void logUp(AgentLink link, SignedLogBatch batch) {
-    Lane lane = bulkLane(link);
-    if (lane == null || link.number == 0) {
+    if (!kept.keep(link.identity, batch, ack -> serial.execute(() -> logKept(link, ack)))) {
       counts.logDropped++;
-      return;
     }
-    UplinkFrame frame = UplinkFrame.newBuilder().setSession(link.number).setLogBatch(batch).build();
-    if (lane.bulk.isEmpty() && lane.port.isReady()) {
-      lane.port.send(frame);
-      return;
-    }
-    int size = frame.getSerializedSize();
-    if (lane.bulkBytes + size > limits.bulkBudget()) {
-      counts.logDropped++;
-      return;
-    }
-    lane.bulkBytes += size;
-    lane.bulk.add(frame);
   }
 
-  private @Nullable Lane bulkLane(AgentLink link) {
+  private void logKept(AgentLink link, RecordAck ack) {
+    if (!link.portGone && link.endCode == null) {
+      toAgent(link, DownFrame.newBuilder().setLogAck(ack).build(), 0);
+    }
+  }
+
+  /** The spool is drained over one lane at a time, a bulk lane where there is one. */
+  private void chooseKeptLane() {
     Lane best = null;
     for (Lane lane : lanes) {
-      if (!lane.control() && (best == null || lane.bulkBytes < best.bulkBytes)) {
+      if (best == null || best.control() && !lane.control()) {
         best = lane;
       }
     }
-    return best != null ? best : link.lane;
+    boolean stays = keptLane != null && lanes.contains(keptLane);
+    if (best == keptLane || stays && best != null && best.control() == keptLane.control()) {
+      return;
+    }
+    if (keptLane != null) {
+      keptLane.bulk.clear();
+      keptLane.bulkBytes = 0;
+    }
+    keptLane = best;
+    way++;
+    kept.way(best == null ? 0 : way);
+  }
+
+  /**
+   * Sends a record of the spool behind everything else on its lane; ignored when that way is gone.
+   *
+   * @param number of the way it is meant for
+   */
+  public void sendKept(long number, KeptRecord record) {
+    Lane lane = keptLane;
+    if (lane == null || number != way) {
+      return;
+    }
+    UplinkFrame frame = UplinkFrame.newBuilder().setKept(record).build();
+    lane.bulkBytes += frame.getSerializedSize();
+    lane.bulk.add(frame);
+    sendBulk(lane);
+  }
+
+  private void sendBulk(Lane lane) {
+    while (lane.queue.isEmpty() && lane.port.isReady() && !lane.bulk.isEmpty()) {
+      UplinkFrame frame = lane.bulk.poll();
+      lane.bulkBytes -= frame.getSerializedSize();
+      lane.port.send(frame);
+    }
   }
 
   /** Sends what the session has to say now, or takes its turn in the lane's queue. */

@@ -30,7 +30,7 @@ final class SimulatedFleet {
   static final int CREDIT = 8 << 10;
   private static final int RATE = 200;
 
-  final UplinkLimits limits = new UplinkLimits(64 << 10, 64 << 10, 32 << 10, 64 << 10);
+  final UplinkLimits limits = new UplinkLimits(64 << 10, 64 << 10, 64 << 10);
   final List<Agent> agents = new ArrayList<>();
   final List<Agent> left = new ArrayList<>();
   final List<Wire> wires = new ArrayList<>();
@@ -238,7 +238,7 @@ final class SimulatedFleet {
           }
         }
         case CLOSE -> sessions.remove(number);
-        case HELLO, LOG_BATCH, FRAME_NOT_SET -> throw new AssertionError("frame: " + frame);
+        case HELLO, KEPT, FRAME_NOT_SET -> throw new AssertionError("frame: " + frame);
       }
       mux.laneReady(lane);
     }

@@ -8,6 +8,7 @@ import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
 import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
+import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
@@ -81,5 +82,10 @@ final class SqlTx implements Tx {
   @Override
   public ScriptStore scripts() {
     return new SqlScriptStore(handle);
+  }
+
+  @Override
+  public LogStore logs() {
+    return new SqlLogStore(handle);
   }
 }
