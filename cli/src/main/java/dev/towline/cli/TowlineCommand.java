@@ -62,7 +62,9 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new GroupsCommand(context))
         .addSubcommand(new ActionsCommand(context))
         .addSubcommand(new InstallCommandCommand(context))
-        .addSubcommand(new ProxiesCommand(context))
+        .addSubcommand(
+            new CommandLine(new ProxiesCommand(context))
+                .addSubcommand(new SendingPolicyCommand(context)))
         .addSubcommand(new RelaysCommand(context))
         .addSubcommand(new TraceCommand(context))
         .addSubcommand(new LogsCommand(context))

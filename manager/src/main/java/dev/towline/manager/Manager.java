@@ -18,6 +18,8 @@ import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
+import dev.towline.manager.sending.SendingPolicies;
+import dev.towline.manager.sending.SendingReports;
 import dev.towline.manager.session.SessionRegistry;
 import dev.towline.manager.session.SessionServices;
 import dev.towline.manager.session.Sessions;
@@ -107,6 +109,8 @@ public final class Manager implements AutoCloseable {
                     actions,
                     relays,
                     new LogBatches(store, fleet.id()),
+                    new SendingPolicies(
+                        store, directives, new SendingReports(store, events, clock)),
                     registry,
                     clock,
                     executor,

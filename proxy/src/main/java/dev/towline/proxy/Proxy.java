@@ -2,7 +2,9 @@ package dev.towline.proxy;
 
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.RevocationList;
+import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proxy.clients.ClientServer;
 import dev.towline.proxy.clients.SessionForwarder;
 import dev.towline.proxy.config.ProxyConfig;
@@ -15,7 +17,8 @@ import dev.towline.proxy.mirror.MirrorServer;
 import dev.towline.proxy.mirror.PackageCache;
 import dev.towline.proxy.spool.Exporter;
 import dev.towline.proxy.spool.Keeper;
-import dev.towline.proxy.spool.SendingPolicy;
+import dev.towline.proxy.spool.SendingHandler;
+import dev.towline.proxy.status.HostShare;
 import dev.towline.proxy.status.ProcessLoad;
 import dev.towline.proxy.status.StatusFile;
 import dev.towline.proxy.uplink.UplinkChannels;
@@ -26,6 +29,7 @@ import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.session.DirectiveHandler;
 import dev.towline.runtime.session.NodeSession;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
@@ -154,7 +158,10 @@ final class Proxy implements AutoCloseable {
             () -> {
               var _ = timer.schedule(this::stop, STOP_DELAY.toMillis(), TimeUnit.MILLISECONDS);
             });
-    NodeSession session = session(config, world, health, mux, serial, uplink, control);
+    var sending =
+        new SendingHandler(world.data(), world.clock(), orders, keeper::policy, keeper::refused);
+    NodeSession session =
+        session(config, world, health, mux, serial, uplink, List.of(control, sending));
     parts.push(() -> session.close(Goodbye.Reason.AGENT_STOP));
 
     var clients =
@@ -178,21 +185,40 @@ final class Proxy implements AutoCloseable {
     log.info("agents are accepted on {}:{}", config.listen(), clients.port());
   }
 
-  private static Keeper keeper(World world, UplinkMux mux, SynchronizationContext serial) {
+  private static Keeper keeper(World world, UplinkMux mux, SynchronizationContext serial)
+      throws IOException {
     Path directory = world.data().resolve("spool");
-    var keeper =
+    var keepers = new Keeper[1];
+    var host =
+        new HostShare(
+            Path.of("/proc"),
+            new ProcessLoad(Path.of("/proc"), System::nanoTime),
+            world.data(),
+            () -> keepers[0].load().stats().quota());
+    keepers[0] =
         new Keeper(
             new Keeper.Parts(
                 world.member().self().id(),
                 quota ->
                     Spool.open(DiskFiles.open(directory), new Spool.Options(quota, SPOOL_SEGMENT)),
-                (way, record) -> serial.execute(() -> mux.sendKept(way, record)),
+                new Keeper.Way() {
+                  @Override
+                  public void send(long number, KeptRecord record) {
+                    serial.execute(() -> mux.sendKept(number, record));
+                  }
+
+                  @Override
+                  public void report(long number, UplinkReport report) {
+                    serial.execute(() -> mux.sendReport(number, report));
+                  }
+                },
                 Exporter::open,
+                host::report,
                 System::nanoTime,
                 world.threads()),
-            SendingPolicy.usual(world.data()));
-    keeper.start();
-    return keeper;
+            SendingHandler.load(world.data()));
+    keepers[0].start();
+    return keepers[0];
   }
 
   private NodeSession session(
@@ -202,7 +228,7 @@ final class Proxy implements AutoCloseable {
       UplinkMux mux,
       SynchronizationContext serial,
       UplinkConnector uplink,
-      ControlHandler control)
+      List<DirectiveHandler> handlers)
       throws IOException {
     SessionObserver observer =
         new SessionObserver() {
@@ -241,7 +267,7 @@ final class Proxy implements AutoCloseable {
             world::facts,
             SessionJournal.open(world.data().resolve("journal")),
             world.revocations(),
-            List.of(control),
+            handlers,
             health,
             observer,
             world.channels(),

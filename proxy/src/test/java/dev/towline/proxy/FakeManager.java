@@ -190,6 +190,7 @@ final class FakeManager implements AutoCloseable {
                         .build());
               }
             }
+            case REPORT -> {}
             case FRAME_NOT_SET -> throw new AssertionError("empty frame");
           }
         }

@@ -7,6 +7,7 @@ import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.EnrollmentRequest;
 import dev.towline.proto.v1.EnrollmentResponse;
 import dev.towline.proto.v1.EnrollmentServiceGrpc;
+import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.ProxyNotice;
@@ -15,6 +16,7 @@ import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
+import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proto.v1.UplinkServiceGrpc;
 import dev.towline.proxy.clients.ClientServer;
 import dev.towline.proxy.clients.SessionForwarder;
@@ -199,8 +201,19 @@ class ProxyPathTest {
             new Keeper.Parts(
                 "p1",
                 quota -> Spool.open(DiskFiles.open(directory), new Spool.Options(quota, 1 << 20)),
-                (way, record) -> serial.execute(() -> mux.sendKept(way, record)),
+                new Keeper.Way() {
+                  @Override
+                  public void send(long number, KeptRecord record) {
+                    serial.execute(() -> mux.sendKept(number, record));
+                  }
+
+                  @Override
+                  public void report(long number, UplinkReport report) {
+                    serial.execute(() -> mux.sendReport(number, report));
+                  }
+                },
                 Exporter::open,
+                UplinkReport::newBuilder,
                 System::nanoTime,
                 Thread.ofPlatform().daemon().factory()),
             SendingPolicy.usual(directory));

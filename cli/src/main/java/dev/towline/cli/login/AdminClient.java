@@ -9,6 +9,7 @@ import dev.towline.proto.v1.InstallCommandServiceGrpc;
 import dev.towline.proto.v1.LogServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
+import dev.towline.proto.v1.SendingPolicyServiceGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.AbstractStub;
 import java.util.concurrent.TimeUnit;
@@ -68,6 +69,10 @@ public final class AdminClient implements AutoCloseable {
 
   public LogServiceGrpc.LogServiceBlockingStub logs() {
     return limited(LogServiceGrpc.newBlockingStub(channel));
+  }
+
+  public SendingPolicyServiceGrpc.SendingPolicyServiceBlockingStub sendingPolicies() {
+    return limited(SendingPolicyServiceGrpc.newBlockingStub(channel));
   }
 
   @Override

@@ -658,8 +658,17 @@ public final class Spool implements AutoCloseable {
         segments.size(),
         passed.beyond(acked.passed()).beyond(pending),
         lost.plus(pending),
+        waitingBytes(),
         syncedNext - 1,
         acked.sequence());
+  }
+
+  private long waitingBytes() {
+    long bytes = 0;
+    for (Slot slot : segments.tailMap(Math.max(0, acked.base()), true).values()) {
+      bytes += (slot == newest ? syncedEnd : slot.size) - Segment.HEADER;
+    }
+    return acked.base() < 0 ? bytes : bytes - (acked.offset() - Segment.HEADER);
   }
 
   /** Writes everything out and keeps the cursor. */

@@ -8,6 +8,7 @@ package dev.towline.runtime.spool;
  * @param segments files
  * @param kept items that nobody has acknowledged and that are still there
  * @param lost items that were overwritten or damaged, since the spool was made
+ * @param waitingBytes bytes behind the last acknowledged record, all headers included
  * @param lastSequence the newest record that is on the disk for good
  * @param acknowledged everything up to here was dealt with
  */
@@ -17,5 +18,6 @@ public record SpoolStats(
     int segments,
     Tally kept,
     Tally lost,
+    long waitingBytes,
     long lastSequence,
     long acknowledged) {}

@@ -125,6 +125,7 @@ public final class AdminApi implements AutoCloseable {
         new RelayGrpcService(
             features.relays(), features.installCommands(), features.hosts(), features.sessions()),
         new LogGrpcService(features.logs(), features.hosts()),
+        new SendingPolicyGrpcService(features.sessions().services().sending()),
         new EventGrpcService(features.events()));
   }
 }

@@ -52,6 +52,7 @@ public final class Directives {
       case INSTALL_PROGRAM -> DirectiveKind.DIRECTIVE_KIND_INSTALL_PROGRAM;
       case REHOME -> DirectiveKind.DIRECTIVE_KIND_REHOME;
       case CONTROL_PROXY -> DirectiveKind.DIRECTIVE_KIND_CONTROL_PROXY;
+      case CONFIGURE_SENDING -> DirectiveKind.DIRECTIVE_KIND_CONFIGURE_SENDING;
       case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
     };
   }

@@ -278,7 +278,10 @@ public final class NodeSession {
     Optional<String> otherBoot = Optional.ofNullable(other).map(NodeSession::bootId);
     SessionOpening opening =
         new SessionOpening(
-            services.relays(), services.events(), services.fleet().manager().identity().id());
+            services.relays(),
+            services.sending(),
+            services.events(),
+            services.fleet().manager().identity().id());
     var _ =
         services
             .store()

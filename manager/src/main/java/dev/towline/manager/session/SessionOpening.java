@@ -4,6 +4,7 @@ import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.relays.Relays;
+import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.session.SessionStore.NodeState;
 import dev.towline.manager.session.SessionStore.Opening;
 import dev.towline.manager.store.Tx;
@@ -23,11 +24,13 @@ final class SessionOpening {
   static final int WINDOW = 256;
 
   private final Relays relays;
+  private final SendingPolicies sending;
   private final Events events;
   private final String manager;
 
-  SessionOpening(Relays relays, Events events, String manager) {
+  SessionOpening(Relays relays, SendingPolicies sending, Events events, String manager) {
     this.relays = relays;
+    this.sending = sending;
     this.events = events;
     this.manager = manager;
   }
@@ -135,6 +138,9 @@ final class SessionOpening {
     if (node.role() == Role.RELAY) {
       // Not kept by a relay that lost its state, and cheap.
       var _ = relays.tell(tx, id);
+    }
+    if (node.role() == Role.PROXY) {
+      sending.tell(tx, node);
     }
     List<QueuedDirective> waiting = tx.directives().after(id, accepted, WINDOW);
     if (!waiting.isEmpty()) {

@@ -6,6 +6,7 @@ import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.relays.Relays;
+import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.store.Store;
 import dev.towline.runtime.identity.PeerVerifier;
 import java.time.Duration;
@@ -27,6 +28,7 @@ public record SessionServices(
     Actions actions,
     Relays relays,
     LogBatches logBatches,
+    SendingPolicies sending,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

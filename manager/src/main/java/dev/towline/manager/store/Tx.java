@@ -12,6 +12,7 @@ import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
+import dev.towline.manager.sending.SendingStore;
 import dev.towline.manager.session.SessionStore;
 
 /** The stores within one transaction; not to be kept beyond it. */
@@ -41,4 +42,6 @@ public interface Tx {
   ScriptStore scripts();
 
   LogStore logs();
+
+  SendingStore sending();
 }

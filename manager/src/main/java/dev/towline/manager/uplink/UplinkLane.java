@@ -7,12 +7,14 @@ import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.OpenSession;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
+import dev.towline.proto.v1.UplinkShare;
 import dev.towline.proto.v1.UplinkWelcome;
 import dev.towline.runtime.sealed.SealedLink;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +48,7 @@ final class UplinkLane {
   private UplinkHello.@Nullable Lane kind;
   private long newest;
   private @Nullable KeptIntake intake;
+  private final LongConsumer share;
   private boolean failed;
 
   /** The connection's own stream; called by any thread, must not block. */
@@ -63,6 +66,12 @@ final class UplinkLane {
     this.port = port;
     this.sessions = sessions;
     this.events = events;
+    this.share =
+        part ->
+            send(
+                DownlinkFrame.newBuilder()
+                    .setShare(UplinkShare.newBuilder().setBandwidth(part))
+                    .build());
   }
 
   String proxy() {
@@ -124,6 +133,7 @@ final class UplinkLane {
           session.lost(frame.getClose().getCode() + ": " + frame.getClose().getDetail());
         }
       }
+      case REPORT -> uplinks.reports().report(proxy, frame.getReport(), share);
       case KEPT -> intake().take(frame.getKept());
       case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
     }

@@ -2,6 +2,7 @@ package dev.towline.manager.uplink;
 
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.sending.SendingReports;
 import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.runtime.identity.PeerVerifier;
@@ -53,6 +54,10 @@ public final class Uplinks {
   /** The chain of a leaf that was just checked. */
   List<X509Certificate> chain(X509Certificate leaf) {
     return List.of(leaf, fleet.issuingCertificate());
+  }
+
+  SendingReports reports() {
+    return sessions.services().sending().reports();
   }
 
   /** Takes what a proxy kept. */

@@ -6,8 +6,11 @@ import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.SendingMode;
 import dev.towline.proto.v1.SignedLogBatch;
+import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proxy.uplink.KeptQueue;
+import dev.towline.proxy.uplink.WireBytes;
 import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.spool.SpoolEntry;
 import dev.towline.runtime.spool.SpoolStats;
@@ -18,6 +21,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
@@ -25,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,6 +58,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private static final int LARGEST_BATCH = 64 << 10;
   private static final long WINDOW_BYTES = 1 << 20;
   private static final int WINDOW_RECORDS = 512;
+  private static final long REPORT = Duration.ofSeconds(1).toNanos();
   private static final long SAVE = Duration.ofSeconds(1).toNanos();
   private static final long OPEN_AGAIN = Duration.ofSeconds(1).toNanos();
   private static final long NEVER = Long.MAX_VALUE;
@@ -69,6 +76,15 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private SendingPolicy policy;
   private long way;
   private long sentBytes;
+  private final AtomicLong beside = new AtomicLong();
+  private long besideCharged;
+  private long share = -1;
+  private long reportAt = NEVER;
+  private String problem = "";
+
+  /** Why the last policy was not taken; empty when it was. */
+  private volatile String refusal = "";
+
   private long wireBytes;
   private long clientBytes;
   private long saveAt = NEVER;
@@ -85,15 +101,17 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   }
 
   /** Where records go; called by the keeper's thread. */
-  @FunctionalInterface
   public interface Way {
     void send(long number, KeptRecord record);
+
+    void report(long number, UplinkReport report);
   }
 
   /**
    * What it is made from.
    *
    * @param name names this spool for gaps
+   * @param resources a report with what is known of the host
    * @param nanoTime as {@link System#nanoTime}
    */
   public record Parts(
@@ -101,6 +119,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
       SpoolOpener opener,
       Way way,
       Exporter.Opener exports,
+      Supplier<UplinkReport.Builder> resources,
       LongSupplier nanoTime,
       ThreadFactory threads) {}
 
@@ -113,7 +132,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   public record Load(
       SpoolStats stats, long clientBytes, long wireBytes, SendingPolicy.@Nullable Mode mode) {
     static final Load NONE =
-        new Load(new SpoolStats(0, 0, 0, Tally.NONE, Tally.NONE, 0, 0), 0, 0, null);
+        new Load(new SpoolStats(0, 0, 0, Tally.NONE, Tally.NONE, 0, 0, 0), 0, 0, null);
   }
 
   private record Waiting(Consumer<RecordAck> kept, RecordAck ack) {}
@@ -135,8 +154,14 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     return load;
   }
 
+  /** A policy could not be taken; the one before holds on. */
+  public void refused(String why) {
+    refusal = why;
+  }
+
   /** From now on so; nothing is lost over it. */
   public void policy(SendingPolicy next) {
+    refusal = "";
     events.add(() -> apply(next));
   }
 
@@ -158,7 +183,24 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   public void way(long number) {
     events.add(() -> {
       way = number;
+      // Another manager, or the same one after a while: it will say.
+      share = -1;
+      bucket.rate(policy.limit(share), now());
+      reportAt = number == 0 ? NEVER : now();
       sendAgain();
+    });
+  }
+
+  @Override
+  public void sentBeside(int bytes) {
+    beside.addAndGet(bytes);
+  }
+
+  @Override
+  public void share(long bandwidth) {
+    events.add(() -> {
+      share = bandwidth;
+      bucket.rate(policy.limit(share), now());
     });
   }
 
@@ -235,20 +277,64 @@ public final class Keeper implements KeptQueue, AutoCloseable {
         saveAt = NEVER;
         open.saveCursor();
       }
+      // Control goes whenever it has to; what is kept gets what it leaves.
+      long control = beside.get();
+      bucket.take((int) Math.min(Integer.MAX_VALUE, control - besideCharged));
+      besideCharged = control;
       long wait =
           switch (policy.mode()) {
             case RETURN -> giveBack(open);
             case CACHE -> export(open);
           };
       load = new Load(open.stats(), clientBytes, wireBytes, policy.mode());
-      return Math.max(0, Math.min(wait, saveAt - now));
+      if (reportAt <= now) {
+        reportAt = now + REPORT;
+        parts.way().report(way, report(open));
+        problem = "";
+      }
+      long due = Math.min(saveAt, reportAt);
+      return Math.max(0, Math.min(wait, due == NEVER ? NEVER : due - now));
     } catch (IOException e) {
       failed(e);
       return OPEN_AGAIN;
     }
   }
 
+  private UplinkReport report(Spool open) {
+    SpoolStats stats = open.stats();
+    UplinkReport.Builder report =
+        parts
+            .resources()
+            .get()
+            .setMode(
+                policy.mode() == SendingPolicy.Mode.RETURN ? SendingMode.RETURN : SendingMode.CACHE)
+            .setRequiredBytes(clientBytes)
+            .setSentBytes(wireBytes + besideCharged)
+            .setWaitingBytes(stats.waitingBytes())
+            .setSpoolBytes(stats.bytes())
+            .setSpoolQuota(stats.quota())
+            .putAllKept(named(stats.kept()))
+            .putAllLost(named(stats.lost()))
+            .setLimit(policy.limit(share))
+            .setProblem(problem.isEmpty() ? refusal : problem);
+    if (exporter != null) {
+      report.putAllExported(named(exporter.written())).putAllOverwritten(named(exporter.lost()));
+    }
+    return report.build();
+  }
+
+  private static Map<String, Long> named(Tally tally) {
+    Map<String, Long> counts = new TreeMap<>();
+    for (int type = 0; type < TYPES.size(); type++) {
+      if (tally.of(type) > 0) {
+        counts.put(TYPES.get(type), tally.of(type));
+      }
+    }
+    return counts;
+  }
+
   private void failed(IOException e) {
+    problem = String.valueOf(e.getMessage());
     log.warn("the spool can't be used, trying again: {}", e.getMessage());
     // Their agents send them again.
     appended.clear();
@@ -284,7 +370,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
       boolean counters = content.getRecords(0).getCountersCount() > 0;
       byte[] bytes = batch.toByteArray();
       var _ = open.append(counters ? COUNTERS : LOG, content.getRecordsCount(), bytes);
-      clientBytes += bytes.length;
+      clientBytes += WireBytes.of(bytes.length);
       appended.add(
           new Waiting(
               kept,
@@ -302,7 +388,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private void apply(SendingPolicy next) {
     boolean otherWay = next.mode() != policy.mode() || !next.directory().equals(policy.directory());
     policy = next;
-    bucket.rate(next.bandwidth(), now());
+    bucket.rate(next.limit(share), now());
     gateAt = next.frequency().isZero() ? 0 : Math.min(gateAt, now() + next.frequency().toNanos());
     if (spool != null) {
       spool.quota(next.size());
@@ -371,12 +457,8 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     switch (entry) {
       case SpoolEntry.Kept kept -> record.setLogBatch(SignedLogBatch.parseFrom(kept.payload()));
       case SpoolEntry.Gap gap -> {
-        KeptGap.Builder told = KeptGap.newBuilder().setSpool(parts.name());
-        for (int type = 0; type < TYPES.size(); type++) {
-          if (gap.lost().of(type) > 0) {
-            told.putLost(TYPES.get(type), gap.lost().of(type));
-          }
-        }
+        KeptGap.Builder told =
+            KeptGap.newBuilder().setSpool(parts.name()).putAllLost(named(gap.lost()));
         log.warn("the spool lost, by type: {}", told.getLostMap());
         record.setGap(told);
       }

@@ -25,6 +25,12 @@ public interface KeptQueue {
    */
   void way(long number);
 
+  /** So many bytes went to a manager that are not from here. */
+  void sentBeside(int bytes);
+
+  /** The manager says how many bytes per second are this proxy's part. */
+  void share(long bandwidth);
+
   /** A manager has everything up to this sequence. */
   void acknowledged(long sequence);
 
@@ -38,6 +44,12 @@ public interface KeptQueue {
 
         @Override
         public void way(long number) {}
+
+        @Override
+        public void sentBeside(int bytes) {}
+
+        @Override
+        public void share(long bandwidth) {}
 
         @Override
         public void acknowledged(long sequence) {}

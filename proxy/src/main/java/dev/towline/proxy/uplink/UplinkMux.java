@@ -12,6 +12,7 @@ import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
+import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proto.v1.UplinkWelcome;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -168,6 +169,12 @@ public final class UplinkMux {
 
   /** A frame of the manager. */
   public void laneFrame(Lane lane, DownlinkFrame frame) {
+    if (frame.hasShare()) {
+      if (lane == keptLane) {
+        kept.share(frame.getShare().getBandwidth());
+      }
+      return;
+    }
     if (frame.hasKeptAck()) {
       if (lane == keptLane) {
         kept.acknowledged(frame.getKeptAck().getSequence());
@@ -186,7 +193,7 @@ public final class UplinkMux {
         detach(link);
         endAgent(link, frame.getClose().getCode(), frame.getClose().getDetail());
       }
-      case WELCOME, KEPT_ACK, FRAME_NOT_SET -> {}
+      case WELCOME, KEPT_ACK, SHARE, FRAME_NOT_SET -> {}
     }
   }
 
@@ -340,7 +347,8 @@ public final class UplinkMux {
       link.upCredit = lane.initialCredit;
       link.downCredit = lane.initialCredit;
       lane.sessions.put(link.number, link);
-      lane.port.send(
+      send(
+          lane,
           UplinkFrame.newBuilder()
               .setSession(link.number)
               .setOpen(
@@ -466,6 +474,19 @@ public final class UplinkMux {
     sendBulk(lane);
   }
 
+  /** Tells the manager how the spool stands; ahead of what is kept, and not of its kind. */
+  public void sendReport(long number, UplinkReport report) {
+    Lane lane = keptLane;
+    if (lane != null && number == way && lane.port.isReady()) {
+      send(lane, UplinkFrame.newBuilder().setReport(report).build());
+    }
+  }
+
+  private void send(Lane lane, UplinkFrame frame) {
+    kept.sentBeside(WireBytes.of(frame.getSerializedSize()));
+    lane.port.send(frame);
+  }
+
   private void sendBulk(Lane lane) {
     while (lane.queue.isEmpty() && lane.port.isReady() && !lane.bulk.isEmpty()) {
       UplinkFrame frame = lane.bulk.poll();
@@ -503,15 +524,15 @@ public final class UplinkMux {
     ByteString bytes = link.pendingUp;
     String close = link.closeUp;
     if (link.pendingUpCredit > 0 && close == null) {
-      lane.port.send(upFrame(link).setCredit(link.pendingUpCredit).build());
+      send(lane, upFrame(link).setCredit(link.pendingUpCredit).build());
       link.pendingUpCredit = 0;
     } else if (bytes != null) {
       link.pendingUp = null;
       upBudget.give(bytes.size());
       counts.bytesUp += bytes.size();
-      lane.port.send(upFrame(link).setSealed(bytes).build());
+      send(lane, upFrame(link).setSealed(bytes).build());
     } else if (close != null) {
-      lane.port.send(upFrame(link).setClose(CloseSession.newBuilder().setCode(close)).build());
+      send(lane, upFrame(link).setClose(CloseSession.newBuilder().setCode(close)).build());
       lane.sessions.remove(link.number);
       detach(link);
     }

@@ -238,7 +238,7 @@ final class SimulatedFleet {
           }
         }
         case CLOSE -> sessions.remove(number);
-        case HELLO, KEPT, FRAME_NOT_SET -> throw new AssertionError("frame: " + frame);
+        case HELLO, KEPT, REPORT, FRAME_NOT_SET -> throw new AssertionError("frame: " + frame);
       }
       mux.laneReady(lane);
     }

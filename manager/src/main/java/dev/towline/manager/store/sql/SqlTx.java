@@ -12,6 +12,7 @@ import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
+import dev.towline.manager.sending.SendingStore;
 import dev.towline.manager.session.SessionStore;
 import dev.towline.manager.store.Tx;
 import org.jdbi.v3.core.Handle;
@@ -87,5 +88,10 @@ final class SqlTx implements Tx {
   @Override
   public LogStore logs() {
     return new SqlLogStore(handle);
+  }
+
+  @Override
+  public SendingStore sending() {
+    return new SqlSendingStore(handle);
   }
 }

@@ -1,11 +1,11 @@
-package dev.towline.proxy.spool;
+package dev.towline.proxy.uplink;
 
 /**
  * How many bytes a message becomes on the uplink's interface: gRPC and HTTP/2 framing, TLS records,
  * TCP/IP headers of full segments. The sum for a saturated link is checked against the kernel's
  * counters by {@code BandwidthIT}.
  */
-final class WireBytes {
+public final class WireBytes {
   private static final int GRPC = 5;
   private static final int HTTP2_FRAME = 9;
   private static final int TLS_RECORD = 22;
@@ -18,7 +18,7 @@ final class WireBytes {
 
   private WireBytes() {}
 
-  static int of(int message) {
+  public static int of(int message) {
     int framed = message + GRPC;
     int frames = (framed + LARGEST_FRAME - 1) / LARGEST_FRAME;
     int stream = framed + frames * (HTTP2_FRAME + TLS_RECORD);

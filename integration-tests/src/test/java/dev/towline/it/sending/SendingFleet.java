@@ -1,0 +1,164 @@
+package dev.towline.it.sending;
+
+import dev.towline.it.fleet.LoopbackAddresses;
+import dev.towline.it.fleet.ProcessFleet;
+import dev.towline.it.fleet.Program;
+import dev.towline.proto.v1.CreateInstallCommandRequest;
+import dev.towline.proto.v1.HostLog;
+import dev.towline.proto.v1.ListLogsRequest;
+import dev.towline.proto.v1.ListLogsResponse;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/** A manager, proxies of one cluster, and agents that report a file each. */
+final class SendingFleet implements AutoCloseable {
+  static final Duration BOUND = Duration.ofSeconds(60);
+  static final String CLUSTER = "dc1";
+
+  private static final int FIRST_PROXY = 10;
+
+  private final ProcessFleet fleet;
+  private final Path directory;
+  private Program manager;
+
+  SendingFleet(Path directory) {
+    this.directory = directory;
+    this.fleet =
+        new ProcessFleet(
+            Path.of(System.getProperty("towline.repository", "..")),
+            directory,
+            LoopbackAddresses.free(new Random()),
+            List.of());
+    this.manager = fleet.startManager();
+    // The name is never looked up: each agent is given one proxy.
+    fleet.towline(
+        "proxies", "create-cluster", CLUSTER, "--address", "proxies.invalid", "--port", "443");
+  }
+
+  ProcessFleet fleet() {
+    return fleet;
+  }
+
+  Program manager() {
+    return manager;
+  }
+
+  String proxyAddress(int number) {
+    return fleet.host(FIRST_PROXY + number);
+  }
+
+  Path proxyData(int number) {
+    return directory.resolve("proxy-" + number);
+  }
+
+  Program startProxy(int number) throws IOException {
+    Path enrollment = directory.resolve("proxy-" + number + ".json");
+    if (!Files.exists(enrollment)) {
+      fleet.towline("proxies", "command", CLUSTER, "--enrollment-file", enrollment.toString());
+    }
+    Program proxy =
+        fleet.start(
+            "proxy-" + number,
+            "towline-proxy",
+            List.of(
+                "run",
+                "--data",
+                proxyData(number).toString(),
+                "--enrollment",
+                enrollment.toString(),
+                "--listen",
+                proxyAddress(number),
+                "--http-port",
+                "8080"));
+    proxy.awaitLine("towline-proxy online", BOUND);
+    return proxy;
+  }
+
+  /** An agent that reports {@link #logFile}; through this proxy, or directly when it is 0. */
+  Program startAgent(String name, int proxy) throws IOException {
+    CreateInstallCommandRequest.Builder request =
+        CreateInstallCommandRequest.newBuilder()
+            .setOs("linux")
+            .setGroup("web")
+            .setExpiresInMs(3_600_000)
+            .setMaxUses(1);
+    if (proxy > 0) {
+      request.setProxyCluster(CLUSTER);
+    }
+    String enrollment =
+        fleet.admin().installCommands().createInstallCommand(request.build()).getEnrollmentFile();
+    Path file = directory.resolve(name + ".json");
+    Files.writeString(file, enrollment.replace("proxies.invalid", proxyAddress(proxy)));
+    Files.createFile(logFile(name));
+    Path config = directory.resolve(name + ".yaml");
+    Files.writeString(config, "log-files:\n  - " + logFile(name) + "\nlog-megabytes: 64\n");
+    Program agent =
+        fleet.start(
+            name,
+            "towline-agent",
+            List.of(
+                "run",
+                "--data",
+                directory.resolve("data-" + name).toString(),
+                "--name",
+                name,
+                "--enrollment",
+                file.toString(),
+                "--config",
+                config.toString()));
+    agent.awaitLine("towline-agent online", BOUND);
+    return agent;
+  }
+
+  Path logFile(String name) {
+    return directory.resolve(name + "-app.log");
+  }
+
+  void append(String name, int first, int last) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = first; i <= last; i++) {
+      lines.append("line ").append(i).append('\n');
+    }
+    append(name, lines.toString());
+  }
+
+  void append(String name, String text) throws IOException {
+    Files.writeString(logFile(name), text, StandardOpenOption.APPEND);
+  }
+
+  /** Messages that came from the file, in the order in which the manager stored them. */
+  List<String> stored(String name) {
+    List<String> messages = new ArrayList<>();
+    long after = 1;
+    ListLogsResponse page;
+    do {
+      page =
+          fleet
+              .admin()
+              .logs()
+              .listLogs(
+                  ListLogsRequest.newBuilder()
+                      .setHost(name)
+                      .setSource(logFile(name).toString())
+                      .setAfterId(after)
+                      .setPageSize(1000)
+                      .build());
+      for (HostLog log : page.getLogsList()) {
+        messages.add(log.getMessage());
+        after = log.getId();
+      }
+    } while (page.getLogsCount() == 1000);
+    return messages;
+  }
+
+  @Override
+  public void close() {
+    fleet.close();
+  }
+}

@@ -1,0 +1,234 @@
+package dev.towline.it.sending;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.towline.it.fleet.Program;
+import dev.towline.testing.Await;
+import dev.towline.testing.Requirement;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real programs on loopback addresses; the bytes are counted by nft. Needs root and nft. */
+class SendingIT {
+  private static final boolean LONG = Boolean.getBoolean("towline.long");
+
+  @TempDir Path directory;
+
+  @Test
+  @Requirement({"H1", "P7", "P8"})
+  void logs_managerAwayAndProxyKilledAndModeSwitched_areStoredOnceOrExported() throws Exception {
+    try (SendingFleet fleet = new SendingFleet(directory)) {
+      Program proxy = fleet.startProxy(1);
+      fleet.startAgent("direct-1", 0);
+      fleet.startAgent("behind-1", 1);
+      append(fleet, 1, 200);
+      awaitStored(fleet, 200);
+
+      fleet.manager().kill();
+      append(fleet, 201, 400);
+      // The agent behind the proxy is rid of them.
+      Await.until(
+          "the proxy to keep them",
+          SendingFleet.BOUND,
+          () -> spoolHolds(fleet.proxyData(1), "line 400"));
+      proxy.kill();
+      append(fleet, 401, 500);
+      proxy.start().awaitLine("agents are accepted", SendingFleet.BOUND);
+      fleet.manager().start().awaitLine("towline-manager ready", SendingFleet.BOUND);
+      append(fleet, 501, 600);
+      awaitStored(fleet, 600);
+      assertThat(fleet.fleet().towline("logs", "behind-1", "--limit", "3"))
+          .contains("line 600")
+          .contains("INFO");
+
+      Path export = directory.resolve("export");
+      fleet
+          .fleet()
+          .towline(
+              "proxies",
+              "policy",
+              SendingFleet.CLUSTER,
+              "--mode",
+              "cache",
+              "--directory",
+              export.toString());
+      Await.until(
+          "the export file", SendingFleet.BOUND, () -> Files.exists(export.resolve("export.log")));
+      append(fleet, 601, 700);
+      Await.until(
+          "the exported lines",
+          SendingFleet.BOUND,
+          () -> exported(export).stream().filter(l -> l.contains("line ")).count() >= 100);
+      fleet.fleet().towline("proxies", "policy", SendingFleet.CLUSTER, "--mode", "return");
+      append(fleet, 701, 800);
+      Await.until(
+          "the lines after the switch",
+          SendingFleet.BOUND,
+          () -> fleet.stored("behind-1").contains("line 800"));
+      List<String> all = new ArrayList<>(fleet.stored("behind-1"));
+      assertThat(all).doesNotHaveDuplicates();
+      exported(export).stream()
+          .map(line -> line.replaceAll(".*\"message\":\"(line \\d+)\".*", "$1"))
+          .filter(message -> message.startsWith("line "))
+          .forEach(all::add);
+      assertThat(all.stream().distinct()).containsExactlyInAnyOrderElementsOf(lines(1, 800));
+    }
+  }
+
+  private static void append(SendingFleet fleet, int first, int last) throws IOException {
+    fleet.append("direct-1", first, last);
+    fleet.append("behind-1", first, last);
+  }
+
+  private static void awaitStored(SendingFleet fleet, int last) {
+    for (String host : List.of("direct-1", "behind-1")) {
+      Await.until(
+          "logs of " + host + " up to " + last,
+          SendingFleet.BOUND,
+          () -> fleet.stored(host).size() >= last);
+      assertThat(fleet.stored(host)).containsExactlyElementsOf(lines(1, last));
+    }
+  }
+
+  private static List<String> lines(int first, int last) {
+    return IntStream.rangeClosed(first, last).mapToObj(i -> "line " + i).toList();
+  }
+
+  private static boolean spoolHolds(Path data, String text) throws IOException {
+    try (Stream<Path> files = Files.list(data.resolve("spool"))) {
+      for (Path file : files.toList()) {
+        if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(text)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static List<String> exported(Path export) throws IOException {
+    return Files.readAllLines(export.resolve("export.log"));
+  }
+
+  /** P7: saturated, three proxies share one cap; what leaves their addresses is counted. */
+  @Test
+  @Requirement("P7")
+  void bandwidth_threeProxiesOneCapSaturated_isKeptWithinFivePercent() throws Exception {
+    long bits = 4_000_000;
+    int window = LONG ? 60 : 15;
+    try (SendingFleet fleet = new SendingFleet(directory)) {
+      fleet
+          .fleet()
+          .towline(
+              "proxies",
+              "policy",
+              SendingFleet.CLUSTER,
+              "--bandwidth",
+              "4Mbit/s",
+              "--link-capacity",
+              "5Mbit/s");
+      String table = "towline_it_" + ProcessHandle.current().pid();
+      try {
+        nft("add table inet " + table);
+        nft("add chain inet " + table + " out { type filter hook output priority 0; }");
+        for (int i = 1; i <= 3; i++) {
+          fleet.startProxy(i);
+          fleet.startAgent("busy-" + i, i);
+        }
+        for (String rule : rules(fleet)) {
+          nft("add rule inet " + table + " out " + rule);
+        }
+        // Far more than may be sent, so that it lasts; unevenly, so that the parts differ.
+        String megabyte = ("x".repeat(998) + "\n").repeat(1000);
+        for (int i = 1; i <= 3; i++) {
+          for (int n = 0; n < (LONG ? 40 : 20); n++) {
+            fleet.append("busy-" + i, megabyte);
+          }
+        }
+        Await.until(
+            "every proxy to have something to send",
+            SendingFleet.BOUND,
+            () ->
+                fleet
+                        .fleet()
+                        .towline("proxies", "policy", SendingFleet.CLUSTER, "-o", "json")
+                        .split("\"waitingBytes\"", -1)
+                        .length
+                    == 4);
+        // Until each has its part.
+        Await.until("the parts to settle", SendingFleet.BOUND, () -> settled(fleet, bits));
+        long before = counted(table);
+        long from = System.nanoTime();
+        // A window of time is what is measured.
+        var _ = new java.util.concurrent.CountDownLatch(1).await(window, TimeUnit.SECONDS);
+        long bytes = counted(table) - before;
+        double seconds = (System.nanoTime() - from) / 1e9;
+        double measured = 8 * bytes / seconds;
+        System.out.printf(
+            "sending: %.0f bit/s of %d over %.1f s (%.2f %%)%n",
+            measured, bits, seconds, 100 * measured / bits);
+        assertThat(measured).isBetween(0.95 * bits, 1.05 * bits);
+        // Nobody waits for logs: a directive goes there and back meanwhile.
+        long directive = System.nanoTime();
+        fleet.fleet().towline("run", "--on", "group=web", "--no-op");
+        System.out.printf(
+            "sending: a directive to all took %d ms%n",
+            TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - directive));
+        assertThat(Duration.ofNanos(System.nanoTime() - directive))
+            .isLessThan(Duration.ofSeconds(10));
+        assertThat(fleet.fleet().towline("proxies", "policy", SendingFleet.CLUSTER))
+            .contains("WARNING: required bandwidth");
+      } finally {
+        nft("delete table inet " + table);
+      }
+    }
+  }
+
+  private static List<String> rules(SendingFleet fleet) {
+    // A proxy's connections leave from its own address only when the route says so; the port of
+    // the manager's sessions is what tells them from the rest.
+    return List.of(
+        "ip daddr " + fleet.fleet().managerHost() + " tcp dport 7443 meta skuid 0 counter");
+  }
+
+  private static boolean settled(SendingFleet fleet, long bits) {
+    Matcher limits =
+        Pattern.compile("\"limit\": *\"?(\\d+)")
+            .matcher(
+                fleet.fleet().towline("proxies", "policy", SendingFleet.CLUSTER, "-o", "json"));
+    long sum = 0;
+    int count = 0;
+    while (limits.find()) {
+      sum += Long.parseLong(limits.group(1));
+      count++;
+    }
+    return count == 3 && sum > 0.98 * bits && sum <= bits;
+  }
+
+  private static long counted(String table) throws Exception {
+    Matcher counters = Pattern.compile("bytes (\\d+)").matcher(nft("list table inet " + table));
+    long sum = 0;
+    while (counters.find()) {
+      sum += Long.parseLong(counters.group(1));
+    }
+    return sum;
+  }
+
+  private static String nft(String command) throws Exception {
+    Process nft = new ProcessBuilder("nft", command).redirectErrorStream(true).start();
+    String output = new String(nft.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(nft.waitFor()).as("nft %s: %s", command, output).isZero();
+    return output;
+  }
+}
