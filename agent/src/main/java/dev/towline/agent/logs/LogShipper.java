@@ -125,6 +125,7 @@ public final class LogShipper implements LogFeed, AutoCloseable {
   public void start() {
     parts.program().onRecord(() -> post(() -> recordsWait = true));
     countAt = now() + COUNT;
+    collectAt = files.isEmpty() ? NEVER : now();
     thread.start();
   }
 
