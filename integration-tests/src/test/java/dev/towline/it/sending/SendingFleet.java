@@ -4,7 +4,6 @@ import dev.towline.it.fleet.LoopbackAddresses;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
-import dev.towline.proto.v1.HostLog;
 import dev.towline.proto.v1.ListLogsRequest;
 import dev.towline.proto.v1.ListLogsResponse;
 import java.io.IOException;
@@ -135,10 +134,9 @@ final class SendingFleet implements AutoCloseable {
   /** Messages that came from the file, in the order in which the manager stored them. */
   List<String> stored(String name) {
     List<String> messages = new ArrayList<>();
-    long after = 1;
-    ListLogsResponse page;
+    String next = "";
     do {
-      page =
+      ListLogsResponse page =
           fleet
               .admin()
               .logs()
@@ -146,15 +144,13 @@ final class SendingFleet implements AutoCloseable {
                   ListLogsRequest.newBuilder()
                       .setHost(name)
                       .setSource(logFile(name).toString())
-                      .setAfterId(after)
+                      .setPageToken(next)
                       .setPageSize(1000)
                       .build());
-      for (HostLog log : page.getLogsList()) {
-        messages.add(log.getMessage());
-        after = log.getId();
-      }
-    } while (page.getLogsCount() == 1000);
-    return messages;
+      page.getLogsList().forEach(log -> messages.add(log.getMessage()));
+      next = page.getNextPageToken();
+    } while (!next.isEmpty());
+    return messages.reversed();
   }
 
   @Override

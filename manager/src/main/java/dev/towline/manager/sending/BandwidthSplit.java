@@ -48,6 +48,6 @@ final class BandwidthSplit {
   private static double wish(Demand demand, long bandwidth, double least) {
     return demand.backlogged()
         ? bandwidth
-        : Math.min(bandwidth, Math.max(least, demand.needs() * ROOM_TO_GROW + least));
+        : Math.min((double) bandwidth, Math.max(least, demand.needs() * ROOM_TO_GROW + least));
   }
 }

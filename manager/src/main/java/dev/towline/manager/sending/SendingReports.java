@@ -107,7 +107,7 @@ public final class SendingReports {
     policy = store.read(tx -> tx.sending().find(cluster));
     synchronized (this) {
       Reported own = proxies.computeIfAbsent(proxy, _ -> new Reported(cluster, share));
-      if (own.share != share) {
+      if (!own.share.equals(share)) {
         own.share = share;
         own.told = -1;
       }
@@ -156,10 +156,10 @@ public final class SendingReports {
     members.stream()
         .sorted((a, b) ->
             Long.compare(
-                parts.get(a.getKey()) - a.getValue().told,
-                parts.get(b.getKey()) - b.getValue().told))
+                parts.getOrDefault(a.getKey(), 0L) - a.getValue().told,
+                parts.getOrDefault(b.getKey(), 0L) - b.getValue().told))
         .forEach(entry -> {
-          long part = parts.get(entry.getKey());
+          long part = parts.getOrDefault(entry.getKey(), 0L);
           if (part != entry.getValue().told) {
             entry.getValue().told = part;
             entry.getValue().share.accept(part);
