@@ -227,7 +227,7 @@ final class HostileProxy implements AutoCloseable {
         sessions.remove(frame.getSession());
         link.endAgent(frame.getClose().getCode());
       }
-      case WELCOME, LOG_ACK, FRAME_NOT_SET -> {}
+      case WELCOME, KEPT_ACK, SHARE, FRAME_NOT_SET -> {}
     }
   }
 

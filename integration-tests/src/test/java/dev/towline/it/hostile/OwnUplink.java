@@ -129,7 +129,7 @@ final class OwnUplink implements AutoCloseable {
           arrived.addAll(step.frames());
         }
       }
-      case CREDIT, LOG_ACK, FRAME_NOT_SET -> {}
+      case CREDIT, KEPT_ACK, SHARE, FRAME_NOT_SET -> {}
     }
   }
 

@@ -445,13 +445,16 @@ public final class UplinkMux {
         best = lane;
       }
     }
-    boolean stays = keptLane != null && lanes.contains(keptLane);
-    if (best == keptLane || stays && best != null && best.control() == keptLane.control()) {
+    Lane present = keptLane;
+    if (best == present) {
       return;
     }
-    if (keptLane != null) {
-      keptLane.bulk.clear();
-      keptLane.bulkBytes = 0;
+    if (present != null) {
+      if (best != null && lanes.contains(present) && best.control() == present.control()) {
+        return;
+      }
+      present.bulk.clear();
+      present.bulkBytes = 0;
     }
     keptLane = best;
     way++;
