@@ -49,7 +49,7 @@ final class UplinkLane {
   private long newest;
   private @Nullable KeptIntake intake;
   private final LongConsumer share;
-  private boolean failed;
+  private volatile boolean failed;
 
   /** The connection's own stream; called by any thread, must not block. */
   interface Port {
@@ -146,7 +146,7 @@ final class UplinkLane {
   private KeptIntake intake() {
     KeptIntake present = intake;
     if (present == null) {
-      present = uplinks.newIntake(proxy, this::send, port::fail);
+      present = uplinks.newIntake(proxy, this::send, this::fail);
       intake = present;
     }
     return present;
