@@ -139,7 +139,7 @@ final class FakeProxy implements AutoCloseable {
     private final SealedLink<ManagerFrame, AgentFrame> link;
     final BlockingQueue<ManagerFrame> received = new LinkedBlockingQueue<>();
     final BlockingQueue<DownlinkFrame> closed = new LinkedBlockingQueue<>();
-    int sealedBytesSinceCredit;
+    volatile int sealedBytesSinceCredit;
     volatile boolean grantsCredit = true;
     private final BlockingQueue<Boolean> established = new LinkedBlockingQueue<>();
 
@@ -174,6 +174,12 @@ final class FakeProxy implements AutoCloseable {
 
     void raw(ByteString bytes) {
       FakeProxy.this.send(UplinkFrame.newBuilder().setSession(number).setSealed(bytes).build());
+    }
+
+    /** From now on nothing is granted, and what comes is counted from 0. */
+    synchronized void stopGranting() {
+      grantsCredit = false;
+      sealedBytesSinceCredit = 0;
     }
 
     private synchronized void receive(DownlinkFrame frame) {

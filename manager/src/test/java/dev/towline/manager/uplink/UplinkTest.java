@@ -85,8 +85,7 @@ final class UplinkTest {
   @Test
   void credit_exhausted_nothingMoreIsSentUntilGranted() {
     FakeProxy.Inner inner = connected();
-    inner.grantsCredit = false;
-    inner.sealedBytesSinceCredit = 0;
+    inner.stopGranting();
     for (int i = 0; i < 100; i++) {
       noOp();
     }

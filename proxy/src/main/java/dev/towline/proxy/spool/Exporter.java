@@ -39,8 +39,8 @@ import tools.jackson.databind.node.ObjectNode;
  * with a limit for all of them together: beyond it the oldest file goes and its records are counted
  * (P8).
  *
- * <p>Every line names the record it came from ({@code n}), so that a start after a crash takes off
- * what was half written and leaves out what is there already.
+ * <p>Every line names the record it came from ({@code n}) and how many lines of it follow, so that
+ * a start after a crash takes off what was half written and leaves out what is there already.
  *
  * <p>Lifecycle: {@link #open}, {@link #write} and {@link #sync}, {@link #close}. Threading: one
  * owner. Failure: an I/O error leaves the files as they are; open again.
@@ -125,8 +125,10 @@ public final class Exporter implements AutoCloseable {
       case SpoolEntry.Kept kept -> {
         LogBatch batch = LogBatch.parseFrom(SignedLogBatch.parseFrom(kept.payload()).getBatch());
         long sequence = batch.getFirstSequence();
+        int more = batch.getRecordsCount();
         for (LogRecord record : batch.getRecordsList()) {
-          line(json(kept.sequence(), batch, sequence++, record));
+          more--;
+          line(json(kept.sequence(), more, batch, sequence++, record));
         }
         inFile = inFile.plus(kept.type(), kept.items());
       }
@@ -152,9 +154,13 @@ public final class Exporter implements AutoCloseable {
     }
   }
 
-  private static ObjectNode json(long number, LogBatch batch, long sequence, LogRecord record) {
+  private static ObjectNode json(
+      long number, int more, LogBatch batch, long sequence, LogRecord record) {
     ObjectNode line = JSON.createObjectNode();
     line.put("n", number);
+    if (more > 0) {
+      line.put("more", more);
+    }
     line.put("type", record.getCountersCount() > 0 ? "counters" : "log");
     line.put("agent", batch.getAgent());
     line.put("epoch", batch.getEpoch());
@@ -340,12 +346,14 @@ public final class Exporter implements AutoCloseable {
   }
 
   /**
-   * Where the last record begins that may be half written: it is written again. What comes before
-   * is counted.
+   * Where whole records end: one that is half written will be written again. What is whole is
+   * counted.
    */
   private long cutAt() throws IOException {
     long last = -1;
     long start = 0;
+    long end = 0;
+    boolean whole = true;
     Tally before = Tally.NONE;
     Tally ofLast = Tally.NONE;
     long beforeLast = lastNumber;
@@ -364,16 +372,18 @@ public final class Exporter implements AutoCloseable {
           start = line.start();
         }
         ofLast = line.type() > 0 ? ofLast.plus(line.type(), 1) : ofLast;
+        whole = line.more() == 0;
+        end = line.end();
         line = Line.read(in, line.end());
       }
     }
-    inFile = before;
-    lastNumber = beforeLast;
-    return last < 0 ? 0 : start;
+    inFile = whole ? before.plus(ofLast) : before;
+    lastNumber = whole && last >= 0 ? last : beforeLast;
+    return whole ? end : start;
   }
 
   /** A whole line of export.log. */
-  private record Line(long number, int type, long start, long end) {
+  private record Line(long number, int more, int type, long start, long end) {
     static @Nullable Line read(InputStream in, long start) throws IOException {
       var bytes = new ByteArrayOutputStream();
       int next = in.read();
@@ -388,6 +398,7 @@ public final class Exporter implements AutoCloseable {
         var json = JSON.readTree(bytes.toByteArray());
         return new Line(
             json.path("n").asLong(-1),
+            json.path("more").asInt(0),
             Math.max(0, Keeper.TYPES.indexOf(json.path("type").asString(""))),
             start,
             start + bytes.size() + 1);

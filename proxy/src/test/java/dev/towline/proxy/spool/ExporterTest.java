@@ -58,8 +58,7 @@ class ExporterTest {
     for (int i = 0; i < lines.size(); i++) {
       assertThat(lines.get(i)).contains("\"message\":\"item " + i + " ");
     }
-    // The last one is written again by whoever opens it next.
-    assertThat(lines.size()).isBetween((batches - 1) * PER_BATCH, batches * PER_BATCH);
+    assertThat(lines).hasSize(batches * PER_BATCH);
   }
 
   private void tear(Random random) throws IOException {
@@ -70,9 +69,9 @@ class ExporterTest {
 
   @Test
   void write_pastTheLimit_oldestGoAndAreCountedExactly() throws Exception {
-    long limit = 400_000;
+    long limit = 60_000;
     Exporter exporter = Exporter.open(directory, limit);
-    int batches = 6_000;
+    int batches = 2_000;
     for (int n = 1; n <= batches; n++) {
       exporter.write(batch(n));
     }
