@@ -149,7 +149,7 @@ public final class Exporter implements AutoCloseable {
     if (buffer.size() >= BUFFER) {
       flush();
     }
-    if (size >= Math.min(LARGEST_FILE, limit / FILES)) {
+    if (size + buffer.size() >= Math.min(LARGEST_FILE, limit / FILES)) {
       rotate();
     }
   }
