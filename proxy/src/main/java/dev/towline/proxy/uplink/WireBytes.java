@@ -3,7 +3,7 @@ package dev.towline.proxy.uplink;
 /**
  * How many bytes a message becomes on the uplink's interface: gRPC and HTTP/2 framing, TLS records,
  * TCP/IP headers of full segments. The sum for a saturated link is checked against the kernel's
- * counters by {@code BandwidthIT}.
+ * counters by {@code SendingIT}.
  */
 public final class WireBytes {
   private static final int GRPC = 5;
@@ -11,10 +11,13 @@ public final class WireBytes {
   private static final int TLS_RECORD = 22;
   private static final int LARGEST_FRAME = 16 << 10;
 
-  /** Payload of a TCP segment with time stamps on Ethernet, and its headers. */
+  /**
+   * Payload of a TCP segment with time stamps on Ethernet, and half of its headers: the wire counts
+   * all of them, an interface with segmentation offload nearly none.
+   */
   private static final int SEGMENT = 1448;
 
-  private static final int SEGMENT_HEADERS = 52;
+  private static final int SEGMENT_HEADERS = 26;
 
   private WireBytes() {}
 
