@@ -3,6 +3,9 @@ package dev.towline.it.sending;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.it.fleet.Program;
+import dev.towline.proto.v1.GetSendingPolicyRequest;
+import dev.towline.proto.v1.ProxySending;
+import dev.towline.proto.v1.SendingPolicyView;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
@@ -160,12 +163,10 @@ class SendingIT {
             "every proxy to have something to send",
             SendingFleet.BOUND,
             () ->
-                fleet
-                        .fleet()
-                        .towline("proxies", "policy", SendingFleet.CLUSTER, "-o", "json")
-                        .split("\"waitingBytes\"", -1)
-                        .length
-                    == 4);
+                policy(fleet).getProxiesList().stream()
+                        .filter(proxy -> proxy.getWaitingBytes() > 0)
+                        .count()
+                    == 3);
         // Until each has its part.
         Await.until("the parts to settle", SendingFleet.BOUND, () -> settled(fleet, bits));
         long before = counted(table);
@@ -203,17 +204,17 @@ class SendingIT {
   }
 
   private static boolean settled(SendingFleet fleet, long bits) {
-    Matcher limits =
-        Pattern.compile("\"limit\": *\"?(\\d+)")
-            .matcher(
-                fleet.fleet().towline("proxies", "policy", SendingFleet.CLUSTER, "-o", "json"));
-    long sum = 0;
-    int count = 0;
-    while (limits.find()) {
-      sum += Long.parseLong(limits.group(1));
-      count++;
-    }
-    return count == 3 && sum > 0.98 * bits && sum <= bits;
+    long sum = policy(fleet).getProxiesList().stream().mapToLong(ProxySending::getLimit).sum();
+    return sum > 0.98 * bits && sum <= bits;
+  }
+
+  private static SendingPolicyView policy(SendingFleet fleet) {
+    return fleet
+        .fleet()
+        .admin()
+        .sendingPolicies()
+        .getSendingPolicy(
+            GetSendingPolicyRequest.newBuilder().setCluster(SendingFleet.CLUSTER).build());
   }
 
   private static long counted(String table) throws Exception {
