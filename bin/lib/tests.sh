@@ -36,10 +36,10 @@ ensure_browser() {
 
 # ensure_dump_tools: what looks into processes and packets for things that must not be there.
 ensure_dump_tools() {
-  have gcore && have tcpdump && return 0
-  on_debian_as_root || die "gcore or tcpdump is not installed" "a test looks with them for plain text where none may be" \
-    "install gdb and tcpdump and run the command again"
-  apt_install gdb tcpdump
+  have gcore && have tcpdump && have nft && return 0
+  on_debian_as_root || die "gcore, tcpdump or nft is not installed" "tests look with them for plain text where none may be, and count bytes" \
+    "install gdb, tcpdump and nftables and run the command again"
+  apt_install gdb tcpdump nftables
 }
 
 # test_totals: one line per module and kind of test, read from the reports that are newer than the file $1.
