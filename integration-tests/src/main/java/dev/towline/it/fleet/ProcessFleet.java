@@ -133,6 +133,42 @@ public final class ProcessFleet implements AutoCloseable {
     }
   }
 
+  /** Adds a proxy to a cluster and waits until it carries agents. */
+  public Program startProxy(String name, String cluster, String listen) {
+    Path enrollment = directory.resolve(name + "-enrollment.json");
+    towline("proxies", "command", cluster, "--enrollment-file", enrollment.toString());
+    Program proxy =
+        program(
+            name,
+            "towline-proxy",
+            List.of(
+                "run",
+                "--data",
+                data(name),
+                "--enrollment",
+                enrollment.toString(),
+                "--listen",
+                listen,
+                "--port",
+                "443",
+                "--http-port",
+                "8080"));
+    proxy.start().awaitLine("towline-proxy online", START_BOUND);
+    return proxy;
+  }
+
+  /** Starts an agent that uses a cluster; does not wait for it. */
+  public Program startAgentOf(String name, String cluster) {
+    CreateInstallCommandRequest.Builder request =
+        CreateInstallCommandRequest.newBuilder()
+            .setOs("linux")
+            .setGroup("demo")
+            .setExpiresInMs(Duration.ofHours(24).toMillis())
+            .setMaxUses(1)
+            .setProxyCluster(cluster);
+    return startAgent(name, writeEnrollment(name, request));
+  }
+
   /** Creates the cluster and its one proxy, and waits until it carries agents. */
   public Program startProxy() {
     towline(

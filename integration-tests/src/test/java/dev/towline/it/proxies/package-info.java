@@ -1,0 +1,2 @@
+/** Proxy clusters over real processes. */
+package dev.towline.it.proxies;
