@@ -17,5 +17,3 @@ alter table tokens add column source_networks text not null default '';
 
 -- What was ordered when it is no program.
 alter table actions add column title text not null default '';
-
-create index nodes_on_machine on nodes (machine_id, role);

@@ -3,6 +3,8 @@ package dev.towline.agent;
 import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.image.ImageMark;
+import dev.towline.agent.image.Machine;
 import dev.towline.agent.logs.LogShipper;
 import dev.towline.agent.logs.ProgramLog;
 import dev.towline.agent.logs.TailedFiles;
@@ -11,6 +13,7 @@ import dev.towline.agent.rehome.RehomeHandler;
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
 import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.FleetMember;
@@ -28,6 +31,7 @@ import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -42,6 +46,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * The agent, put together.
@@ -71,6 +77,9 @@ final class Agent {
     record Stopped() implements End {}
 
     record Refused(String line) implements End {}
+
+    /** This host is an image: there is nothing to do here. */
+    record Image(String line) implements End {}
   }
 
   /** Ends the run in an orderly way. */
@@ -88,12 +97,28 @@ final class Agent {
       AgentStatus.without(AgentStatus.State.ENROLLING, pid, "", "", clock.instant())
           .write(statusFile);
       RevocationRegistry revocations = RevocationRegistry.open(data.resolve("revocations"));
-      var facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
+      var image = new ImageMark(data);
+      String machine = Machine.mark(Path.of("/"));
+      if (image.isSet() && image.isOf(machine) && !Files.exists(data.resolve("identity"))) {
+        String line = "this host is an image: its clones enroll when they boot, it does not";
+        AgentStatus.without(AgentStatus.State.STOPPED, pid, "", line, clock.instant())
+            .write(statusFile);
+        return new End.Image(line);
+      }
+      var reader = new HostFactsReader(Path.of("/"), BuildInfo.version());
+      UnaryOperator<HostFacts> own =
+          image.isSet()
+              ? read ->
+                  read.toBuilder()
+                      .setMachineId(ImageMark.machineId(read.getMachineId(), machine))
+                      .build()
+              : UnaryOperator.identity();
+      Function<String, HostFacts> facts = name -> own.apply(reader.read(name));
       var membership =
           new Membership(
               data, Role.AGENT, new EnrollmentClient(channels, clock, random), clock, random, stop);
       Membership.Start start =
-          membership.establish(settings.enrollment(), settings.name(), facts::read, revocations);
+          membership.establish(settings.enrollment(), settings.name(), facts, revocations);
       End end =
           switch (start) {
             case Membership.Start.Refused(String line) -> new End.Refused(line);
@@ -113,7 +138,7 @@ final class Agent {
   private void serve(
       FleetMember member,
       NodeConfig config,
-      HostFactsReader facts,
+      Function<String, HostFacts> facts,
       RevocationRegistry revocations,
       FleetChannels channels)
       throws IOException, InterruptedException, ExecutionException {
@@ -144,7 +169,7 @@ final class Agent {
                   member,
                   config.servers(),
                   Set.of(Role.MANAGER, Role.PROXY),
-                  () -> facts.read(config.name()),
+                  () -> facts.apply(config.name()),
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
                   List.of(actions, programs, rehome),
@@ -182,7 +207,10 @@ final class Agent {
         rehome.stop();
         actions.stop();
         programs.stop();
-        session.close(Goodbye.Reason.AGENT_STOP);
+        session.close(
+            Files.exists(data.resolve("uninstall"))
+                ? Goodbye.Reason.UNINSTALL
+                : Goodbye.Reason.AGENT_STOP);
         pipes.shutdownNow();
       }
     }

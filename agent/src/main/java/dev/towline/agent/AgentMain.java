@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
     description = "The Towline agent of this host.",
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
-    subcommands = {RunCommand.class, StatusCommand.class, ConfigCommand.class})
+    subcommands = {RunCommand.class, StatusCommand.class, ConfigCommand.class, ImageCommand.class})
 public final class AgentMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 

@@ -25,6 +25,7 @@ final class RunCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
   private static final int FAILURE = 1;
   private static final int REFUSED = 3;
+  private static final int AT_REST = 4;
 
   @Mixin private SettingsOptions options = new SettingsOptions();
 
@@ -44,6 +45,10 @@ final class RunCommand implements Callable<Integer> {
                   "shutdown"));
       return switch (agent.run()) {
         case Agent.End.Stopped() -> 0;
+        case Agent.End.Image(String line) -> {
+          System.err.println("towline-agent: " + line);
+          yield AT_REST;
+        }
         case Agent.End.Refused(String line) -> {
           System.err.println("towline-agent: refused: " + line);
           yield REFUSED;

@@ -1,5 +1,6 @@
 package dev.towline.cli;
 
+import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.login.AdminClient;
 import dev.towline.cli.output.OutputOptions;
@@ -13,6 +14,7 @@ import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.proto.v1.UpdateHostsRequest;
+import dev.towline.runtime.error.TowlineException;
 import java.io.PrintStream;
 import java.time.Instant;
 import java.util.List;
@@ -162,6 +164,29 @@ final class HostsCommand extends CommandGroup {
       host = client.hosts().releaseHost(ReleaseHostRequest.newBuilder().setHost(name).build());
     }
     context.out().println("Host " + host.getName() + " (" + host.getId() + ") is released.");
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "uninstall-command",
+      header = "Shows the command that takes the agent off a host again.",
+      description = {
+        "Run as root on the host it stops the agent, takes away program, state, service and logs,",
+        "and tells the manager, which shows the host as uninstalled."
+      },
+      mixinStandardHelpOptions = true)
+  int uninstallCommand(
+      @Option(
+              names = "--program",
+              paramLabel = "PROGRAM",
+              defaultValue = "agent",
+              description = "agent, proxy or relay (default: agent)")
+          String program) {
+    if (!List.of("agent", "proxy", "relay").contains(program)) {
+      throw new TowlineException(
+          Errors.USAGE, "program: " + program + " (expected: agent, proxy or relay)", "");
+    }
+    context.out().println("sh /opt/towline/" + program + "/uninstall");
     return ExitCodes.OK;
   }
 

@@ -28,6 +28,7 @@ final class ProxyTable {
             "LOAD",
             "QUEUED",
             "PATH",
+            "NEWEST",
             "LAST SEEN",
             "ID");
     for (Proxy proxy : proxies) {
@@ -42,6 +43,7 @@ final class ProxyTable {
           online ? load(proxy.getLoad()) : "",
           online ? queued(proxy.getLoad()) : "",
           Paths.describe(proxy.getPath()),
+          newest(proxy),
           Times.ago(proxy.getLastSeenMs(), now),
           proxy.getId());
     }
@@ -66,6 +68,12 @@ final class ProxyTable {
           host.getId());
     }
     table.print(context.out());
+  }
+
+  private static String newest(Proxy proxy) {
+    return proxy.getUpgradeProblem().isEmpty()
+        ? proxy.getNewestVersion()
+        : (proxy.getNewestVersion() + " (" + proxy.getUpgradeProblem() + ")").strip();
   }
 
   private static String load(ProxyLoad load) {

@@ -44,6 +44,7 @@ import io.grpc.SynchronizationContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -162,7 +163,11 @@ final class Proxy implements AutoCloseable {
         new SendingHandler(world.data(), world.clock(), orders, keeper::policy, keeper::refused);
     NodeSession session =
         session(config, world, health, mux, serial, uplink, List.of(control, sending));
-    parts.push(() -> session.close(Goodbye.Reason.AGENT_STOP));
+    parts.push(() ->
+        session.close(
+            Files.exists(world.data().resolve("uninstall"))
+                ? Goodbye.Reason.UNINSTALL
+                : Goodbye.Reason.AGENT_STOP));
 
     var clients =
         new ClientServer(

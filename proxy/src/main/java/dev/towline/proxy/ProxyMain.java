@@ -62,6 +62,7 @@ public final class ProxyMain implements Runnable {
   private static final Path ETC = Path.of("/etc/towline/proxy.yaml");
   private static final int FAILED = 1;
   private static final int REFUSED = 3;
+  private static final int AT_REST = 4;
 
   @Spec private CommandSpec command = CommandSpec.create();
 
@@ -217,7 +218,7 @@ public final class ProxyMain implements Runnable {
         proxy.close();
         log.info("stopped; started again on this host only");
         // What keeps programs running leaves alone one that ends like this.
-        return REFUSED;
+        return AT_REST;
       }
       return FAILED;
     }

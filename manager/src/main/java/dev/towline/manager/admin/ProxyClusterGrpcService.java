@@ -2,6 +2,7 @@ package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
@@ -31,8 +32,10 @@ import dev.towline.proto.v1.ProxyClusterDetails;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.proto.v1.UnmovedClient;
+import dev.towline.runtime.identity.Role;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
+import java.util.Optional;
 
 final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyClusterServiceImplBase {
   private final ProxyClusters clusters;
@@ -238,6 +241,25 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
             .setDraining(member.draining());
     member.agent().ifPresent(agent -> proxy.setAgent(HostMessages.host(agent, fleet)));
     member.report().ifPresent(report -> proxy.setLoad(report.load()));
-    return proxy.build();
+    Optional<String> newest = commands.newestVersion(Role.PROXY);
+    return proxy
+        .setNewestVersion(newest.orElse(""))
+        .setUpgradeProblem(upgradeProblem(member, newest))
+        .build();
+  }
+
+  /** Why a proxy can't be upgraded to the newest version now (P13). */
+  private static String upgradeProblem(ProxyClusters.Member member, Optional<String> newest) {
+    if (newest.isEmpty()) {
+      return "this manager has no package of towline-proxy";
+    }
+    if (member.node().facts().getProgramVersion().equals(newest.get())) {
+      return "it runs the newest version";
+    }
+    boolean agentOnline =
+        member.agent().map(agent -> agent.presence() == Presence.ONLINE).orElse(false);
+    return member.online() || agentOnline
+        ? ""
+        : "no live channel: neither the proxy nor an agent on its host is online";
   }
 }

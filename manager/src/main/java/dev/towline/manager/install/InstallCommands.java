@@ -193,6 +193,11 @@ public final class InstallCommands {
   /** */
   public record Deployed(Node host, String version) {}
 
+  /** The newest version of a program that this manager has (P13). */
+  public Optional<String> newestVersion(Role role) {
+    return packages.newest(role).map(Packages.Program::version);
+  }
+
   /** The lines of a command that still holds, once more (I2). */
   public CreatedInstallCommand copy(String id) {
     EnrollmentToken token =

@@ -53,7 +53,9 @@ public record Node(
 
   public HostState state() {
     if (revokedMs > 0) {
-      return HostState.HOST_STATE_REVOKED;
+      return presence == Presence.UNINSTALLED
+          ? HostState.HOST_STATE_UNINSTALLED
+          : HostState.HOST_STATE_REVOKED;
     }
     if (!quarantine.isEmpty()) {
       return HostState.HOST_STATE_QUARANTINED;
@@ -63,6 +65,7 @@ public record Node(
       case ONLINE -> HostState.HOST_STATE_ONLINE;
       case OFFLINE -> HostState.HOST_STATE_OFFLINE;
       case STOPPED -> HostState.HOST_STATE_STOPPED;
+      case UNINSTALLED -> HostState.HOST_STATE_UNINSTALLED;
     };
   }
 }

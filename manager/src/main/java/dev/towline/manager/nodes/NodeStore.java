@@ -38,9 +38,6 @@ public interface NodeStore {
    */
   void route(String id, String proxyCluster, String note);
 
-  /** The nodes of a role on this machine, newest first. */
-  List<Node> onMachine(Role role, String machineId);
-
   void revoke(String id, long revokedMs, String reason);
 
   /** Every revoked node. */

@@ -9,7 +9,9 @@ public enum Presence {
   ONLINE,
   OFFLINE,
   /** Said goodbye. */
-  STOPPED;
+  STOPPED,
+  /** Said goodbye for good. */
+  UNINSTALLED;
 
   /** As the store and selectors write it. */
   public String label() {

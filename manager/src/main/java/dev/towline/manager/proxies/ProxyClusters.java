@@ -9,6 +9,7 @@ import dev.towline.manager.nodes.Selector.Condition;
 import dev.towline.manager.nodes.Selector.Field;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.Tx;
+import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.Path;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
@@ -153,13 +154,16 @@ public final class ProxyClusters {
 
   private Member member(Tx tx, Node node) {
     Optional<Node> agent =
-        node.facts().getMachineId().isEmpty()
-            ? Optional.empty()
-            : tx.nodes().onMachine(Role.AGENT, node.facts().getMachineId()).stream()
-                .filter(host -> host.facts().getHostName().equals(node.facts().getHostName()))
-                .findFirst();
+        tx.nodes().named(Role.AGENT, node.facts().getHostName()).stream()
+            .filter(host -> host.revokedMs() == 0 && sameMachine(host.facts(), node.facts()))
+            .findFirst();
     return new Member(
         node, live.clientsOf(node.id()), live.path(node), agent, live.proxyReports().of(node.id()));
+  }
+
+  private static boolean sameMachine(HostFacts one, HostFacts other) {
+    return one.getMachineId().equals(other.getMachineId())
+        && (!one.getMachineId().isEmpty() || one.getBootId().equals(other.getBootId()));
   }
 
   /** Whether an IP address has its proxy already; used where a proxy enrolls (P2). */

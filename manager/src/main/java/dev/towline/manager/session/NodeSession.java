@@ -560,7 +560,8 @@ public final class NodeSession {
     end(
         switch (goodbye.getReason()) {
           case RECONNECT, REASON_UNSPECIFIED, UNRECOGNIZED -> Presence.OFFLINE;
-          case AGENT_STOP, HOST_SHUTDOWN, UNINSTALL -> Presence.STOPPED;
+          case AGENT_STOP, HOST_SHUTDOWN -> Presence.STOPPED;
+          case UNINSTALL -> Presence.UNINSTALLED;
         });
   }
 
@@ -614,12 +615,33 @@ public final class NodeSession {
       services.relays().reports().forget(node());
     }
     if (wasLive) {
-      writes.add(tx -> finish(tx, presence), () -> {});
+      writes.add(
+          tx -> finish(tx, presence),
+          presence == Presence.UNINSTALLED ? this::uninstalled : () -> {});
     }
+  }
+
+  /** A program that is gone from its host: what may have been copied of it is worth nothing. */
+  private void uninstalled() {
+    services.revoked().reload();
+    services.registry().all().forEach(NodeSession::sendRevocations);
   }
 
   private void finish(Tx tx, Presence presence) {
     tx.sessions().path(node(), generation, services.registry().path(peer));
-    tx.sessions().end(node(), generation, presence, services.clock().millis());
+    boolean current = tx.sessions().end(node(), generation, presence, services.clock().millis());
+    if (current && presence == Presence.UNINSTALLED) {
+      services.revoked().revoke(tx, node(), "uninstalled");
+      tx.events()
+          .add(
+              services
+                  .events()
+                  .of(
+                      "node.uninstalled",
+                      node(),
+                      "its uninstall command ran",
+                      peer.identity().uri()),
+              "");
+    }
   }
 }

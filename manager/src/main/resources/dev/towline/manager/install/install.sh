@@ -12,6 +12,8 @@ token=@TOKEN_ID@
 sources=@SOURCES@
 # Set for a child relay: it goes online when its parent dials it, so nobody waits for that here.
 dialled=@DIALLED@
+# This host is an image: its clones enroll, it does not itself.
+image=@IMAGE@
 package=@PACKAGE@
 package_sha256=@PACKAGE_SHA256@
 # The enrollment file, before and after the secret.
@@ -145,6 +147,67 @@ is_enrolled() {
   [ -e "$data/identity/identity.pem" ]
 }
 
+# Takes everything off this host again and tells the manager.
+write_uninstall() {
+  cat >"$home/uninstall.new" <<'END'
+#!/bin/sh
+# Takes this program off the host, with its state, service and logs, and tells the manager.
+set -u
+home=$(cd "$(dirname "$0")" && pwd -P)
+program=${home##*/}
+root=${home%/opt/towline/*}
+name=towline-$program
+data=$root/var/lib/towline/$program
+pidfile=$root/run/$name.pid
+binary=$home/current/bin/$name
+
+say() {
+  echo "$name: $*"
+}
+
+[ "$(id -u)" = 0 ] || {
+  echo "$name: not root; run it as root" >&2
+  exit 1
+}
+known=
+"$binary" status --data "$data" >/dev/null 2>&1 && known=yes
+# Whoever stops now says goodbye for good.
+[ ! -d "$data" ] || : >"$data/uninstall"
+if [ -z "$root" ] && [ -d /run/systemd/system ] && [ -e "/etc/systemd/system/$name.service" ]; then
+  systemctl disable --quiet --now "$name.service" 2>/dev/null || true
+  rm -f "/etc/systemd/system/$name.service"
+  systemctl daemon-reload
+  systemctl reset-failed "$name.service" 2>/dev/null || true
+fi
+if [ -e "$pidfile" ]; then
+  pid=$(cat "$pidfile")
+  kill -TERM "$pid" 2>/dev/null || true
+  tries=0
+  while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 60 ]; do
+    sleep 0.5
+    tries=$((tries + 1))
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+fi
+unit=$(sed -n 's/^User=//p' "$home/current/systemd/$name.service" 2>/dev/null || true)
+rm -rf "$data" "$root/etc/towline/$program.yaml" "$root/var/log/towline/$program.log" "$pidfile" "$home"
+for directory in "$root/var/lib/towline" "$root/etc/towline" "$root/var/log/towline" "$root/opt/towline"; do
+  rmdir "$directory" 2>/dev/null || true
+done
+# Other programs of the fleet may have the same user.
+if [ -n "$unit" ] && [ -z "$root" ] && [ ! -d /opt/towline ] && id "$unit" >/dev/null 2>&1; then
+  userdel "$unit" 2>/dev/null || true
+fi
+if [ -n "$known" ]; then
+  say "uninstalled; the manager knows"
+else
+  say "uninstalled; there was no session, so the manager could not be told: revoke this node there"
+fi
+END
+  chmod 0755 "$home/uninstall.new"
+  mv "$home/uninstall.new" "$home/uninstall"
+}
+
 start_with_systemd() {
   # All but the agent run as a user of their own, which the unit names.
   user=$(sed -n 's/^User=//p' "$home/current/systemd/$name.service")
@@ -155,6 +218,9 @@ start_with_systemd() {
   cp "$home/current/systemd/$name.service" "/etc/systemd/system/$name.service"
   systemctl daemon-reload
   systemctl enable --quiet "$name.service"
+  if [ -n "$image" ]; then
+    return 0
+  fi
   if [ -n "$fresh" ]; then
     systemctl restart "$name.service"
   else
@@ -188,7 +254,8 @@ while [ -z "$stop" ]; do
     wait "$child" || status=$?
   done
   child=
-  [ -z "$stop" ] && [ "$status" != 3 ] || break
+  # 3 refused, 4 at rest: started by hand only.
+  [ -z "$stop" ] && [ "$status" != 3 ] && [ "$status" != 4 ] || break
   if [ $(($(date +%s) - began)) -ge 60 ]; then
     delay=1
   fi
@@ -218,6 +285,17 @@ END
   started=$(wc -c <"$log")
   set -- "$home/supervise" "$pidfile" "$log" \
     "$binary" run --data "$data" --enrollment "$enrollment"
+  if [ -n "$image" ]; then
+    # Nothing starts programs at boot here, so whoever boots a clone has to.
+    {
+      echo '#!/bin/sh'
+      echo "mkdir -p '${pidfile%/*}'"
+      echo "exec '$1' '$2' '$3' '$4' run --data '$data' --enrollment '$enrollment'"
+    } >"$home/start.new"
+    chmod 0755 "$home/start.new"
+    mv "$home/start.new" "$home/start"
+    return 0
+  fi
   if command -v setsid >/dev/null 2>&1; then
     setsid "$@" </dev/null >/dev/null 2>&1 &
   else
@@ -290,6 +368,11 @@ main() {
     is_enrolled || [ -z "$sources" ] || check_command
     unpack
     configure
+    write_uninstall
+  fi
+  if [ -n "$image" ]; then
+    # Remembers this machine, so that its own boots are told from those of its clones.
+    "$binary" image --data "$data" || fail "this machine can't be told from its clones"
   fi
   systemd=
   [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemd=yes
@@ -297,6 +380,14 @@ main() {
     start_with_systemd
   else
     start_supervised
+  fi
+  if [ -n "$image" ]; then
+    if [ -n "$systemd" ]; then
+      say "ready to be cloned: each clone enrolls when it first boots, this host never does"
+    else
+      say "ready to be cloned: in each clone, let $home/start run at boot"
+    fi
+    return 0
   fi
   wait_until_online
 }

@@ -190,18 +190,6 @@ final class SqlNodeStore implements NodeStore {
   }
 
   @Override
-  public List<Node> onMachine(Role role, String machineId) {
-    return handle
-        .createQuery(
-            "select * from nodes where machine_id = :machine and role = :role and revoked_ms = 0"
-                + " order by enrolled_ms desc")
-        .bind("machine", machineId)
-        .bind("role", role.label())
-        .map((row, _) -> node(row))
-        .list();
-  }
-
-  @Override
   public void revoke(String id, long revokedMs, String reason) {
     handle
         .createUpdate(
@@ -252,7 +240,8 @@ final class SqlNodeStore implements NodeStore {
                 case PROVIDER -> "service_provider = " + value;
                 case TAG -> "tags like " + value + " escape '!'";
                 case STATE ->
-                    "case when revoked_ms > 0 then 'revoked' when quarantine <> ''"
+                    "case when presence = 'uninstalled' then 'uninstalled'"
+                        + " when revoked_ms > 0 then 'revoked' when quarantine <> ''"
                         + " then 'quarantined' when presence = 'new' then 'enrolled'"
                         + " else presence end = "
                         + value;
