@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.it.topology.Await;
 import dev.towline.it.topology.Connect;
+import dev.towline.it.topology.Fleet;
 import dev.towline.it.topology.Host;
 import dev.towline.it.topology.ProxyCluster;
 import dev.towline.it.topology.Result;
@@ -126,7 +127,10 @@ final class ProxyClusterIT {
   @Requirement("P12")
   void clientsWithoutADirectRoute_areNamed_andOnlyStrandedWhenThatIsMeant() {
     var fleet = topology.fleet();
-    List<String> names = topology.agents().stream().map(Host::name).toList();
+    List<String> names =
+        java.util.stream.Stream.concat(
+                topology.agents().stream().map(Host::name), java.util.stream.Stream.of("late"))
+            .toList();
 
     Result refused = fleet.run("proxies", "disconnect", ProxyCluster.CLUSTER);
 
@@ -145,6 +149,32 @@ final class ProxyClusterIT {
       fleet.awaitState(name, HostState.HOST_STATE_OFFLINE, LIMIT);
       assertThat(fleet.hosts().get(name).getNote()).isEqualTo("disconnected, no route");
     }
+  }
+
+  @Test
+  @Order(2)
+  @Requirement("I1")
+  void sourceNetworks_holdForTheAddressThatTheProxySaw() {
+    var fleet = topology.fleet();
+    Host host = topology.addAgent("late");
+
+    Result refused =
+        Fleet.paste(
+            fleet.installCommand(
+                "--proxy-cluster", ProxyCluster.CLUSTER, "--source-network", "203.0.113.0/24"),
+            host);
+
+    assertThat(refused.exitCode()).as(refused.toString()).isEqualTo(3);
+    assertThat(refused.err()).contains("comes from " + host.address());
+    assertThat(fleet.hosts()).doesNotContainKey("late");
+    host.sh("sh /opt/towline/agent/uninstall");
+    fleet.install(
+        fleet.installCommand(
+            "--proxy-cluster", ProxyCluster.CLUSTER, "--source-network", topology.site().subnet()),
+        host);
+    var row = fleet.awaitState("late", HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(row.getFacts().getAssetKind()).isEqualTo("CONTAINER");
+    assertThat(row.getProxyCluster()).isEqualTo(ProxyCluster.CLUSTER);
   }
 
   private static boolean isOnline(Proxy proxy) {

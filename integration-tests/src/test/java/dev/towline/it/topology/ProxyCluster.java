@@ -67,6 +67,11 @@ public final class ProxyCluster extends AbstractTopology {
     installAll(fleet, fleet.installCommand("--group", "web", "--proxy-cluster", CLUSTER), agents());
   }
 
+  /** A further host on the network of the agents, with nothing installed. */
+  public Host addAgent(String name) {
+    return lab().host(name, agentImage(name), site()).dropDefaultRoute();
+  }
+
   /** A further host with a leg on either network, found under the cluster's name as well. */
   public Host addGateway(String name) {
     return lab().host(name, Image.BASE, ADDRESS, core(), site());
