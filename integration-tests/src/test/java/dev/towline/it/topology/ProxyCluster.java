@@ -69,7 +69,9 @@ public final class ProxyCluster extends AbstractTopology {
 
   /** A further host on the network of the agents, with nothing installed. */
   public Host addAgent(String name) {
-    return lab().host(name, agentImage(name), site()).dropDefaultRoute();
+    Host host = lab().host(name, agentImage(name), site());
+    host.dropDefaultRoute();
+    return host;
   }
 
   /** A further host with a leg on either network, found under the cluster's name as well. */
