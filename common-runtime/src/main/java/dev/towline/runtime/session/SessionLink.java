@@ -80,6 +80,9 @@ final class SessionLink {
   /** When the link is given up unless something happens. */
   long deadline = Long.MAX_VALUE;
 
+  /** When it is left although it works, because that was ordered. */
+  long leaveAt = Long.MAX_VALUE;
+
   SessionLink(
       DialOrder.Target target,
       IssuedIdentity identity,

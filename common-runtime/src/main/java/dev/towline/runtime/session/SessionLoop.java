@@ -151,7 +151,7 @@ final class SessionLoop {
     SessionLink left = present;
     if (left != null) {
       // Long enough for what waits to be sent.
-      left.deadline = now() + SessionTimings.LEAVE_DELAY.toNanos();
+      left.leaveAt = now() + SessionTimings.LEAVE_DELAY.toNanos();
     }
   }
 
@@ -297,7 +297,8 @@ final class SessionLoop {
     if (link == null) {
       return NEVER;
     }
-    return Math.min(link.deadline, link.core == null ? NEVER : link.core.deadline());
+    return Math.min(
+        Math.min(link.deadline, link.leaveAt), link.core == null ? NEVER : link.core.deadline());
   }
 
   private void tick() {
@@ -359,7 +360,9 @@ final class SessionLoop {
     if (link == null) {
       return;
     }
-    if (link.deadline != NEVER && now - link.deadline >= 0) {
+    if (link.leaveAt != NEVER && now - link.leaveAt >= 0) {
+      lose(link, "left %s as ordered".formatted(link), Duration.ZERO);
+    } else if (link.deadline != NEVER && now - link.deadline >= 0) {
       lose(link, "no session with " + link + " in time", Duration.ZERO);
     } else if (link.core != null) {
       link.core.tick(now);
