@@ -1,27 +1,32 @@
 package dev.towline.agent;
 
-import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.heartbeat.AgentHeartbeats;
+import dev.towline.agent.heartbeat.ClockSteps;
+import dev.towline.agent.heartbeat.ShutdownProbe;
+import dev.towline.agent.heartbeat.SteadyTime;
 import dev.towline.agent.image.ImageMark;
 import dev.towline.agent.image.Machine;
 import dev.towline.agent.logs.LogShipper;
 import dev.towline.agent.logs.ProgramLog;
 import dev.towline.agent.logs.TailedFiles;
+import dev.towline.agent.policy.PolicyFile;
+import dev.towline.agent.policy.PolicyHandler;
 import dev.towline.agent.programs.ProgramHandler;
 import dev.towline.agent.rehome.RehomeHandler;
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
-import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.enroll.Membership;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.facts.HostFactsReader;
 import dev.towline.runtime.identity.Role;
-import dev.towline.runtime.session.HeartbeatSource;
+import dev.towline.runtime.policy.EffectivePolicy;
+import dev.towline.runtime.policy.SettingDuration;
 import dev.towline.runtime.session.NodeSession;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
@@ -155,6 +160,9 @@ final class Agent {
                   new NodeConfig(config.name(), servers, config.settings())
                       .save(data.resolve("config.json")),
               threads("rehome-"));
+      var policy =
+          new PolicyHandler(
+              PolicyFile.open(data.resolve("policy.json")), clock, threads("policy-"));
       var status =
           new StatusWriter(
               data.resolve("status.json"),
@@ -163,6 +171,12 @@ final class Agent {
               member.identity(),
               ended::completeExceptionally);
       var memory = new IdleMemory(Runtime.getRuntime(), System::nanoTime);
+      var heartbeats =
+          new AgentHeartbeats(
+              actions,
+              policy::fingerprint,
+              () -> memory.look(actions.active() == 0),
+              new ClockSteps(clock, SteadyTime.ofThisMachine()));
       var session =
           new NodeSession(
               new NodeSession.Parts(
@@ -172,8 +186,8 @@ final class Agent {
                   () -> facts.apply(config.name()),
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
-                  List.of(actions, programs, rehome),
-                  () -> heartbeat(actions, memory),
+                  List.of(actions, programs, rehome, policy),
+                  heartbeats,
                   status,
                   channels,
                   clock,
@@ -199,6 +213,7 @@ final class Agent {
           programLog.attach();
         }
         session.logs(logs);
+        policy.attach(effective -> session.heartbeatInterval(interval(effective)));
         session.start();
         logs.start();
         ended.get();
@@ -207,10 +222,13 @@ final class Agent {
         rehome.stop();
         actions.stop();
         programs.stop();
+        policy.stop();
         session.close(
             Files.exists(data.resolve("uninstall"))
                 ? Goodbye.Reason.UNINSTALL
-                : Goodbye.Reason.AGENT_STOP);
+                : ShutdownProbe.ofThisHost().isShuttingDown()
+                    ? Goodbye.Reason.HOST_SHUTDOWN
+                    : Goodbye.Reason.AGENT_STOP);
         pipes.shutdownNow();
       }
     }
@@ -236,12 +254,9 @@ final class Agent {
     return Map.of("actions.active", actions.active(), "actions.ended", actions.ended());
   }
 
-  private static HeartbeatSource.Content heartbeat(ActionHandler actions, IdleMemory memory) {
-    memory.look(actions.active() == 0);
-    return new HeartbeatSource.Content(
-        List.of(ModuleStatus.newBuilder().setName("actions").setOnline(true).build()),
-        ByteString.EMPTY,
-        counters(actions));
+  private static Optional<Duration> interval(EffectivePolicy effective) {
+    return Optional.ofNullable(effective.settings().get(EffectivePolicy.HEARTBEAT_INTERVAL))
+        .flatMap(SettingDuration::parse);
   }
 
   private static ThreadFactory threads(String prefix) {

@@ -7,6 +7,7 @@ import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Text;
 import dev.towline.cli.output.Times;
+import dev.towline.proto.v1.AssignPolicyRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.ListHostsRequest;
@@ -247,6 +248,28 @@ final class HostsCommand extends CommandGroup {
             .setSelector(selector)
             .addAllAddTags(add == null ? List.of() : add)
             .addAllRemoveTags(remove == null ? List.of() : remove));
+  }
+
+  @Command(
+      name = "policy",
+      header = "Gives hosts another policy.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline hosts policy group=laptops laptops")
+  int policy(
+      @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
+          String selector,
+      @Parameters(paramLabel = "POLICY", description = "name of the policy") String policy) {
+    try (var client = context.connect()) {
+      PolicyChanges.print(
+          client
+              .policies()
+              .assignPolicy(
+                  AssignPolicyRequest.newBuilder().setSelector(selector).setPolicy(policy).build()),
+          context.out(),
+          false);
+    }
+    return ExitCodes.OK;
   }
 
   static String stateOf(Host host) {

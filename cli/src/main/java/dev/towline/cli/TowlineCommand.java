@@ -60,6 +60,9 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new HostsCommand(context))
         .addSubcommand(new CommandLine(new RunCommand(context)).setStopAtPositional(true))
         .addSubcommand(new GroupsCommand(context))
+        .addSubcommand(new PoliciesCommand(context))
+        .addSubcommand(new ApplyCommand(context))
+        .addSubcommand(new DiffCommand(context))
         .addSubcommand(new ActionsCommand(context))
         .addSubcommand(new InstallCommandCommand(context))
         .addSubcommand(

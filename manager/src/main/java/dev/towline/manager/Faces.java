@@ -101,6 +101,7 @@ final class Faces implements AutoCloseable {
                         addresses.servers(),
                         services.clock()),
                     services.groups(),
+                    services.policies(),
                     services.relays(),
                     commands,
                     services.sessions(),

@@ -14,6 +14,9 @@ import dev.towline.manager.grpc.SessionServer;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.policies.Catalogue;
+import dev.towline.manager.policies.Policies;
+import dev.towline.manager.policies.PolicyDelivery;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
@@ -98,6 +101,13 @@ public final class Manager implements AutoCloseable {
     Actions actions = new Actions(store, directives, clock, random);
     EnrollmentTokens tokens = new EnrollmentTokens(store, clock, random);
     Relays relays = new Relays(store, tokens, directives, clock, random);
+    Policies policies =
+        new Policies(
+            store,
+            new Catalogue(config.heartbeatInterval()),
+            new PolicyDelivery(directives, events, clock),
+            directives,
+            clock);
     Sessions sessions =
         new Sessions(
                 new SessionServices(
@@ -111,6 +121,7 @@ public final class Manager implements AutoCloseable {
                     new LogBatches(store, fleet.id()),
                     new SendingPolicies(
                         store, directives, new SendingReports(store, events, clock)),
+                    policies,
                     registry,
                     clock,
                     executor,
@@ -149,6 +160,7 @@ public final class Manager implements AutoCloseable {
             new ProxyClusters(
                 store, registry, new ClusterAddresses(InetAddress::getAllByName), clock),
             new Groups(store, clock),
+            policies,
             relays,
             new ProgramInstalls(store, directives),
             events,

@@ -7,6 +7,7 @@ import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.groups.Groups;
 import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.policies.Policies;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
@@ -27,6 +28,7 @@ public record ManagerServices(
     Actions actions,
     ProxyClusters proxyClusters,
     Groups groups,
+    Policies policies,
     Relays relays,
     ProgramInstalls programs,
     Events events,

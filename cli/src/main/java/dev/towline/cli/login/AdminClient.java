@@ -7,6 +7,7 @@ import dev.towline.proto.v1.GroupServiceGrpc;
 import dev.towline.proto.v1.HostServiceGrpc;
 import dev.towline.proto.v1.InstallCommandServiceGrpc;
 import dev.towline.proto.v1.LogServiceGrpc;
+import dev.towline.proto.v1.PolicyServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import dev.towline.proto.v1.SendingPolicyServiceGrpc;
@@ -57,6 +58,10 @@ public final class AdminClient implements AutoCloseable {
 
   public GroupServiceGrpc.GroupServiceBlockingStub groups() {
     return limited(GroupServiceGrpc.newBlockingStub(channel));
+  }
+
+  public PolicyServiceGrpc.PolicyServiceBlockingStub policies() {
+    return limited(PolicyServiceGrpc.newBlockingStub(channel));
   }
 
   public RelayAdminServiceGrpc.RelayAdminServiceBlockingStub relays() {

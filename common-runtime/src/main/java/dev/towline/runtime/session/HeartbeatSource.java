@@ -2,14 +2,24 @@ package dev.towline.runtime.session;
 
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ModuleStatus;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What a program tells with its heartbeats; the session sends only what changed. */
 @FunctionalInterface
 public interface HeartbeatSource {
   /** Called on the session's thread; must return at once. */
   Content collect();
+
+  /**
+   * By how much the clock of this machine was set since the last call, forwards or backwards (H4);
+   * the time that passed is no such step. Empty when it is not watched.
+   */
+  default Optional<Duration> clockStep() {
+    return Optional.empty();
+  }
 
   /** The state at a moment. */
   record Content(

@@ -144,6 +144,14 @@ public final class NodeSession implements AutoCloseable {
     loop.post(() -> loop.leaveTo(wanted));
   }
 
+  /**
+   * Between heartbeats from now on; empty is what the manager says at the Welcome. A heartbeat goes
+   * out at once when it changes.
+   */
+  public void heartbeatInterval(Optional<Duration> interval) {
+    loop.post(() -> loop.heartbeatInterval(interval.orElse(null)));
+  }
+
   /** Reports a security event: kept on the disk until the manager has it. */
   public void securityEvent(String code, String detail) {
     loop.post(() -> loop.securityEvent(code, detail));

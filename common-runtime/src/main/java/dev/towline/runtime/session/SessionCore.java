@@ -71,7 +71,11 @@ final class SessionCore {
   private boolean welcomed;
   private boolean over;
   private long lastSeenHere;
-  private Duration interval = SessionTimings.HEARTBEAT_INTERVAL;
+  private Duration welcomeInterval = SessionTimings.HEARTBEAT_INTERVAL;
+  private @Nullable Duration ownInterval;
+  private Duration toldInterval = Duration.ZERO;
+  private long ackSent;
+  private Duration roundTrip = Duration.ZERO;
   private long nextHeartbeat;
   private long heartbeatNumber;
   private ByteString sentFingerprint = ByteString.EMPTY;
@@ -144,6 +148,9 @@ final class SessionCore {
       case HEARTBEAT_ACK -> {
         ledger.managerTime(frame.getHeartbeatAck().getManagerTimeMs());
         if (frame.getHeartbeatAck().getNumber() >= ackNumber) {
+          if (ackDue != Long.MAX_VALUE) {
+            roundTrip = Duration.ofNanos(now - ackSent);
+          }
           ackDue = Long.MAX_VALUE;
         }
         outputs.add(new SessionOutput.Alive(ledger.now()));
@@ -190,6 +197,22 @@ final class SessionCore {
     }
     if (now - renewCheck >= 0) {
       renew(now);
+    }
+  }
+
+  private Duration interval() {
+    return ownInterval == null ? welcomeInterval : ownInterval;
+  }
+
+  /**
+   * Between heartbeats from now on, whatever the Welcome said; null gives that its say back. What
+   * is due by the new interval goes out at once.
+   */
+  void heartbeatInterval(@Nullable Duration wanted, long now) {
+    Duration before = interval();
+    ownInterval = wanted;
+    if (welcomed && !over && !before.equals(interval())) {
+      heartbeat(now);
     }
   }
 
@@ -262,7 +285,7 @@ final class SessionCore {
     ledger.interruptLeftOver();
     lastSeenHere = Math.max(lastSeenHere, welcome.getLastAcceptedDirective());
     if (welcome.getHeartbeatIntervalMs() > 0) {
-      interval = Duration.ofMillis(welcome.getHeartbeatIntervalMs());
+      welcomeInterval = Duration.ofMillis(welcome.getHeartbeatIntervalMs());
     }
     outputs.add(new SessionOutput.Welcomed(welcome));
     if (welcome.getRootsCount() > 0) {
@@ -304,9 +327,19 @@ final class SessionCore {
     if (heartbeatNumber == 1) {
       heartbeat.setCertificateExpiresMs(identity.expires().toEpochMilli());
     }
+    Duration interval = interval();
+    if (!interval.equals(toldInterval)) {
+      toldInterval = interval;
+      heartbeat.setIntervalMs(interval.toMillis());
+    }
+    source
+        .clockStep()
+        .ifPresent(step -> heartbeat.setClockStepMs(step.toMillis()).setWatchesClock(true));
+    heartbeat.setRoundTripMs(roundTrip.toMillis());
     send(AgentFrame.newBuilder().setHeartbeat(heartbeat));
     nextHeartbeat = now + interval.toNanos();
     if (ackWanted) {
+      ackSent = now;
       ackNumber = heartbeatNumber;
       ackDue = now + SessionTimings.HEARTBEAT_ACK_LIMIT.toNanos();
     }

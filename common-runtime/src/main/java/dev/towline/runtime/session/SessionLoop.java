@@ -74,6 +74,7 @@ final class SessionLoop {
   private boolean lookingUp;
   private long dialAt = NEVER;
   private @Nullable Move move;
+  private @Nullable Duration heartbeatInterval;
   private boolean online;
   private boolean tamperingTold;
   private String lastEnd = "";
@@ -228,6 +229,15 @@ final class SessionLoop {
       return false;
     }
     return link.send(frame, essential);
+  }
+
+  void heartbeatInterval(@Nullable Duration interval) {
+    heartbeatInterval = interval;
+    for (SessionLink link : new SessionLink[] {present, next}) {
+      if (link != null && link.core != null) {
+        link.core.heartbeatInterval(interval, now());
+      }
+    }
   }
 
   void securityEvent(String code, String detail) {
@@ -468,6 +478,7 @@ final class SessionLoop {
     var core =
         new SessionCore(
             ledger, link.identity(), verifier, parts::handles, parts.heartbeats(), parts.random());
+    core.heartbeatInterval(heartbeatInterval, now());
     link.core = core;
     core.start(parts.facts().get(), parts.revocations().number(), lastEnd);
   }

@@ -72,6 +72,7 @@ public final class AdminApi implements AutoCloseable {
       dev.towline.manager.proxies.ProxyClusters proxyClusters,
       dev.towline.manager.proxies.ClientMoves clientMoves,
       dev.towline.manager.groups.Groups groups,
+      dev.towline.manager.policies.Policies policies,
       dev.towline.manager.relays.Relays relays,
       dev.towline.manager.install.InstallCommands installCommands,
       dev.towline.manager.session.Sessions sessions,
@@ -113,8 +114,9 @@ public final class AdminApi implements AutoCloseable {
             features.fleet(),
             features.sessions().services().clock()),
         new GroupGrpcService(features.groups()),
+        new PolicyGrpcService(features.policies(), features.hosts()),
         new ActionGrpcService(features.actions()),
-        new InstallCommandGrpcService(features.installCommands()),
+        new InstallCommandGrpcService(features.installCommands(), features.policies()),
         new ProxyClusterGrpcService(
             features.proxyClusters(),
             features.installCommands(),

@@ -1,6 +1,7 @@
 package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
+import dev.towline.manager.policies.Policies;
 import dev.towline.proto.v1.CopyInstallCommandRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
@@ -14,14 +15,19 @@ import io.grpc.stub.StreamObserver;
 final class InstallCommandGrpcService
     extends InstallCommandServiceGrpc.InstallCommandServiceImplBase {
   private final InstallCommands commands;
+  private final Policies policies;
 
-  InstallCommandGrpcService(InstallCommands commands) {
+  InstallCommandGrpcService(InstallCommands commands, Policies policies) {
+    this.policies = policies;
     this.commands = commands;
   }
 
   @Override
   public void createInstallCommand(
       CreateInstallCommandRequest request, StreamObserver<CreatedInstallCommand> out) {
+    if (!request.getPolicy().isEmpty()) {
+      policies.checkExists(request.getPolicy());
+    }
     Replies.reply(out, commands.createForHosts(request, AccessInterceptor.principal().user()));
   }
 

@@ -83,6 +83,8 @@ public final class NodeSession {
   private final Map<Long, Probed> probes = new HashMap<>();
   private long lastHeardMs;
   private @Nullable NodeSession overlapping;
+  private ByteString policyFingerprint = ByteString.EMPTY;
+  private long intervalMs;
   private volatile long generation;
   private volatile String bootId = "";
 
@@ -93,6 +95,7 @@ public final class NodeSession {
     this.serial = MoreExecutors.newSequentialExecutor(services.executor());
     this.writes = new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
     this.lastHeardMs = services.clock().millis();
+    this.intervalMs = services.heartbeatInterval().toMillis();
   }
 
   public SessionPeer peer() {
@@ -195,7 +198,7 @@ public final class NodeSession {
         return;
       }
       long silent = services.clock().millis() - lastHeardMs;
-      if (silent > SILENT_INTERVALS * services.heartbeatInterval().toMillis()) {
+      if (silent > SILENT_INTERVALS * intervalMs) {
         close(
             "SESSION_SILENT",
             "nothing was heard for " + silent / 1000 + " s",
@@ -273,6 +276,7 @@ public final class NodeSession {
       return;
     }
     phase = Phase.OPENING;
+    policyFingerprint = said.getPolicyFingerprint();
     bootId = said.getFacts().getBootId();
     NodeSession other = services.registry().session(node()).orElse(null);
     Optional<String> otherBoot = Optional.ofNullable(other).map(NodeSession::bootId);
@@ -280,6 +284,7 @@ public final class NodeSession {
         new SessionOpening(
             services.relays(),
             services.sending(),
+            services.policies(),
             services.events(),
             services.fleet().manager().identity().id());
     var _ =
@@ -507,6 +512,14 @@ public final class NodeSession {
   private void heartbeat(Heartbeat heartbeat) {
     if (phase == Phase.LIVE && peer.identity().role() == Role.PROXY) {
       services.registry().proxyReports().take(node(), heartbeat, lastHeardMs);
+    }
+    if (heartbeat.getIntervalMs() > 0) {
+      intervalMs = heartbeat.getIntervalMs();
+    }
+    ByteString policy = heartbeat.getPolicyFingerprint();
+    if (phase == Phase.LIVE && !policy.isEmpty() && !policy.equals(policyFingerprint)) {
+      policyFingerprint = policy;
+      writes.add(tx -> tx.policies().reported(node(), policy), () -> {});
     }
     if (heartbeat.getAckWanted()) {
       link.send(

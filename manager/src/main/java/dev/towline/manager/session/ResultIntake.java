@@ -95,6 +95,9 @@ final class ResultIntake {
         && result.getDetail().startsWith(NO_ROUTE)) {
       tx.nodes().route(id, "", Node.NO_ROUTE);
     }
+    if (isNew && own.isPresent() && own.get().kind() == DirectiveKind.DIRECTIVE_KIND_SET_POLICY) {
+      services.policies().delivery().result(tx, id, own.get(), result);
+    }
     if (isNew && !isOwn) {
       tx.events()
           .add(

@@ -3,6 +3,7 @@ package dev.towline.manager.session;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.policies.Policies;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.session.SessionStore.NodeState;
@@ -25,10 +26,13 @@ final class SessionOpening {
 
   private final Relays relays;
   private final SendingPolicies sending;
+  private final Policies policies;
   private final Events events;
   private final String manager;
 
-  SessionOpening(Relays relays, SendingPolicies sending, Events events, String manager) {
+  SessionOpening(
+      Relays relays, SendingPolicies sending, Policies policies, Events events, String manager) {
+    this.policies = policies;
     this.relays = relays;
     this.sending = sending;
     this.events = events;
@@ -141,6 +145,11 @@ final class SessionOpening {
     }
     if (node.role() == Role.PROXY) {
       sending.tell(tx, node);
+    }
+    if (node.role() == Role.AGENT) {
+      policies
+          .delivery()
+          .opening(tx, policies.tree(tx), id, accepted, hello.getPolicyFingerprint());
     }
     List<QueuedDirective> waiting = tx.directives().after(id, accepted, WINDOW);
     if (!waiting.isEmpty()) {

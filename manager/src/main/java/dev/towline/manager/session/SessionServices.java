@@ -5,6 +5,7 @@ import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
 import dev.towline.manager.logs.LogBatches;
+import dev.towline.manager.policies.Policies;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.store.Store;
@@ -29,6 +30,7 @@ public record SessionServices(
     Relays relays,
     LogBatches logBatches,
     SendingPolicies sending,
+    Policies policies,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

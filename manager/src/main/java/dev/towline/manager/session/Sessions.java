@@ -28,6 +28,7 @@ public final class Sessions implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Sessions.class);
   private static final Duration SEEN_PERIOD = Duration.ofSeconds(1);
   private static final Duration CHECK_PERIOD = Duration.ofSeconds(5);
+  private static final Duration REPAIR_PERIOD = Duration.ofMinutes(1);
   private static final Duration DELIVERED_GRACE = Duration.ofMinutes(2);
   private static final int EXPIRE_BATCH = 1000;
 
@@ -44,6 +45,7 @@ public final class Sessions implements AutoCloseable {
     services.store().commit(tx -> tx.sessions().endAll(manager));
     every(SEEN_PERIOD, this::writeSeen);
     every(SEEN_PERIOD, this::expire);
+    every(REPAIR_PERIOD, this::repairPolicies);
     every(CHECK_PERIOD, () -> services.registry().all().forEach(NodeSession::check));
     return this;
   }
@@ -140,6 +142,13 @@ public final class Sessions implements AutoCloseable {
             tx.sessions().seen(seen);
             return seen.size();
           });
+    }
+  }
+
+  private void repairPolicies() {
+    int told = services.policies().repair();
+    if (told > 0) {
+      log.info("{} hosts did not have their policy and are told again", told);
     }
   }
 

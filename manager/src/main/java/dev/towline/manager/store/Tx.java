@@ -10,6 +10,7 @@ import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
+import dev.towline.manager.policies.PolicyStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
@@ -32,6 +33,8 @@ public interface Tx {
   ProxyClusterStore proxyClusters();
 
   GroupStore groups();
+
+  PolicyStore policies();
 
   RelayStore relays();
 

@@ -18,6 +18,8 @@ import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.NodeQuery;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.nodes.Selector;
+import dev.towline.manager.policies.Level;
+import dev.towline.manager.policies.PolicyStore;
 import dev.towline.manager.proxies.ProxyCluster;
 import dev.towline.manager.relays.RelayRecord;
 import dev.towline.manager.session.SessionStore.Opening;
@@ -43,7 +45,9 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.function.Function;
@@ -344,6 +348,67 @@ abstract class StoreContract {
     assertThat(many(tx -> tx.relays().pairs()).getFirst().pairingKey()).isEmpty();
     write(tx -> tx.relays().save(new RelayRecord("c", "child", false, "x:9", "b", 1, 2, 4, 3)));
     assertThat(one(tx -> tx.relays().named("child")).orElseThrow().dialAddress()).isEqualTo("x:9");
+  }
+
+  @Test
+  @Requirement("H2")
+  void policyLevel_saved_isReplacedAndKeptAsAVersion() {
+    assertThat(many(tx -> tx.policies().levels())).extracting(Level::name).containsExactly("base");
+    Level first = level(1, Map.of("a", "1"), "ann");
+    Level second = level(2, Map.of("b", "2"), "bob");
+    write(tx -> tx.policies().save(first));
+    write(tx -> tx.policies().save(second));
+    assertThat(one(tx -> tx.policies().find(Level.Kind.POLICY, "web"))).contains(second);
+    assertThat(one(tx -> tx.policies().find(Level.Kind.HOST, "web"))).isEmpty();
+    assertThat(many(tx -> tx.policies().history(Level.Kind.POLICY, "web")))
+        .containsExactly(second, first);
+    write(tx -> tx.policies().delete(Level.Kind.POLICY, "web"));
+    assertThat(one(tx -> tx.policies().find(Level.Kind.POLICY, "web"))).isEmpty();
+    assertThat(store.<Long>read(tx -> tx.policies().lastVersion(Level.Kind.POLICY, "web")))
+        .isEqualTo(2);
+    assertThat(store.<Long>read(tx -> tx.policies().lastVersion(Level.Kind.HOST, "web"))).isZero();
+  }
+
+  @Test
+  @Requirement("H6")
+  void hostPolicy_sentAndReported_areKeptApart() {
+    create(node("n1", "web-1", "web", List.of()));
+    ByteString one = ByteString.copyFromUtf8("one");
+    ByteString two = ByteString.copyFromUtf8("two");
+    assertThat(hostPolicy().reported().isEmpty()).isTrue();
+    assertThat(hostPolicy().sent()).isEmpty();
+    write(tx -> tx.policies().sent("n1", one, 5));
+    write(tx -> tx.policies().sent("n1", two, 6));
+    write(tx -> tx.policies().reported("n1", one));
+    assertThat(hostPolicy().reported()).isEqualTo(one);
+    assertThat(hostPolicy().sent()).contains(two);
+    write(tx -> tx.policies().reported("n1", two));
+    assertThat(hostPolicy().sent()).isEmpty();
+    write(tx -> tx.policies().sent("n1", ByteString.EMPTY, 7));
+    assertThat(hostPolicy().sent()).contains(ByteString.EMPTY);
+    write(tx -> tx.policies().nothingSent("n1"));
+    assertThat(hostPolicy().sent()).isEmpty();
+    write(tx -> tx.policies().assign("n1", "web"));
+    assertThat(hostPolicy().policy()).isEqualTo("web");
+    write(tx -> tx.nodes().revoke("n1", 5, "stolen"));
+    assertThat(one(tx -> tx.policies().host("n1"))).isEmpty();
+  }
+
+  private PolicyStore.HostPolicy hostPolicy() {
+    return one(tx -> tx.policies().host("n1")).orElseThrow();
+  }
+
+  private static Level level(long version, Map<String, String> settings, String author) {
+    return new Level(
+        Level.Kind.POLICY,
+        "web",
+        "base",
+        "the web",
+        new TreeMap<>(settings),
+        version,
+        7,
+        author,
+        "changed");
   }
 
   @Test

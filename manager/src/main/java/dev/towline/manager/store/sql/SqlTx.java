@@ -10,6 +10,7 @@ import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
+import dev.towline.manager.policies.PolicyStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
@@ -63,6 +64,11 @@ final class SqlTx implements Tx {
   @Override
   public GroupStore groups() {
     return new SqlGroupStore(handle);
+  }
+
+  @Override
+  public PolicyStore policies() {
+    return new SqlPolicyStore(handle);
   }
 
   @Override

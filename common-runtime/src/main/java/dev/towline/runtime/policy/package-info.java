@@ -1,0 +1,5 @@
+/** What manager and agent both know of policies. */
+@NullMarked
+package dev.towline.runtime.policy;
+
+import org.jspecify.annotations.NullMarked;

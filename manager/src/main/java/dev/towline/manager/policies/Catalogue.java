@@ -1,0 +1,117 @@
+package dev.towline.manager.policies;
+
+import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.policy.EffectivePolicy;
+import dev.towline.runtime.policy.SettingDuration;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Every setting there is. */
+public final class Catalogue {
+  public static final ErrorCode SETTING_INVALID = ErrorCode.user("SETTING_INVALID");
+
+  /** In place of a value: what the level above says. */
+  public static final String INHERITED = "inherited";
+
+  public static final String MISSED_BEFORE_ALERT = "heartbeat.missed-before-alert";
+  public static final String CLOCK_CHANGE = "heartbeat.clock-change-minutes";
+  public static final String ALERT_WHEN_SHUT_DOWN = "heartbeat.alert-when-shut-down";
+
+  private final Map<String, Setting> settings = new LinkedHashMap<>();
+
+  /**
+   * @param heartbeatInterval what holds for hosts whose policies don't say any
+   */
+  public Catalogue(Duration heartbeatInterval) {
+    add(
+        new Setting(
+            EffectivePolicy.HEARTBEAT_INTERVAL,
+            new Setting.Span(Duration.ofSeconds(5), Duration.ofHours(24)),
+            SettingDuration.format(heartbeatInterval),
+            true,
+            "time between two heartbeats of a host"));
+    add(
+        new Setting(
+            MISSED_BEFORE_ALERT,
+            new Setting.Count("heartbeats", 0, 1_000_000),
+            "2",
+            false,
+            "how many heartbeats in a row may be missing; the next one raises the alert"));
+    add(
+        new Setting(
+            CLOCK_CHANGE,
+            new Setting.Count("minutes", 1, 525_600),
+            "5",
+            false,
+            "by how much a host's clock may be set; more raises an alert that is cleared by hand"));
+    add(
+        new Setting(
+            ALERT_WHEN_SHUT_DOWN,
+            new Setting.Switch(),
+            "no",
+            false,
+            "whether a host that was shut down, not lost, raises an alert"));
+  }
+
+  private void add(Setting setting) {
+    settings.put(setting.name(), setting);
+  }
+
+  public List<Setting> settings() {
+    return List.copyOf(settings.values());
+  }
+
+  public Optional<Setting> find(String name) {
+    return Optional.ofNullable(settings.get(name));
+  }
+
+  /**
+   * Applies changes to the values of a level; {@value #INHERITED} takes a value away.
+   *
+   * @throws TowlineException that names everything which is wrong
+   */
+  SortedMap<String, String> changed(Map<String, String> before, Map<String, String> changes) {
+    List<String> problems = new ArrayList<>();
+    SortedMap<String, String> after = new TreeMap<>(before);
+    new TreeMap<>(changes)
+        .forEach((name, value) -> {
+          Optional<Setting> setting = find(name);
+          if (setting.isEmpty()) {
+            // What an earlier version knew can still be taken away.
+            if (!value.equals(INHERITED) || after.remove(name) == null) {
+              problems.add(
+                  "setting: %s (expected: one of %s)"
+                      .formatted(name, String.join(", ", settings.keySet())));
+            }
+          } else if (value.equals(INHERITED)) {
+            after.remove(name);
+          } else {
+            setting
+                .get()
+                .type()
+                .canonical(value.strip())
+                .ifPresentOrElse(
+                    canonical -> after.put(name, canonical),
+                    () ->
+                        problems.add(
+                            "%s: %s (expected: %s, or %s)"
+                                .formatted(
+                                    name, value, setting.get().type().allowed(), INHERITED)));
+          }
+        });
+    if (!problems.isEmpty()) {
+      throw new TowlineException(
+          SETTING_INVALID,
+          String.join("; ", problems),
+          "see towline policies settings for every setting and its range");
+    }
+    return after;
+  }
+}
