@@ -210,9 +210,8 @@ final class PolicyDraft {
 
   /** What the level was when nobody had said anything about it. */
   private Level unchanged(Level level) {
-    HostPolicy host = known.get(level.name());
-    boolean isHost = level.kind() == Level.Kind.HOST && host != null;
-    return Level.fresh(level.kind(), level.name(), isHost ? host.policy() : level.parent());
+    HostPolicy host = level.kind() == Level.Kind.HOST ? known.get(level.name()) : null;
+    return Level.fresh(level.kind(), level.name(), host == null ? level.parent() : host.policy());
   }
 
   private String subject(Level level) {
