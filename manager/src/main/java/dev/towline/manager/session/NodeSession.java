@@ -53,6 +53,7 @@ public final class NodeSession {
   private static final Logger log = LoggerFactory.getLogger(NodeSession.class);
   private static final int NONCE_LENGTH = 32;
   private static final int SILENT_INTERVALS = 4;
+  private static final long LEAST_SILENCE_MS = 45_000;
   private static final Duration PROXY_HEARTBEAT = Duration.ofSeconds(10);
 
   private enum Phase {
@@ -198,7 +199,7 @@ public final class NodeSession {
         return;
       }
       long silent = services.clock().millis() - lastHeardMs;
-      if (silent > SILENT_INTERVALS * intervalMs) {
+      if (silent > Math.max(SILENT_INTERVALS * intervalMs, LEAST_SILENCE_MS)) {
         close(
             "SESSION_SILENT",
             "nothing was heard for " + silent / 1000 + " s",
