@@ -3,6 +3,7 @@ package dev.towline.cli;
 import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.login.AdminClient;
+import dev.towline.cli.output.Durations;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Text;
@@ -10,6 +11,7 @@ import dev.towline.cli.output.Times;
 import dev.towline.proto.v1.AssignPolicyRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
+import dev.towline.proto.v1.HostReport;
 import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ReleaseHostRequest;
@@ -17,8 +19,11 @@ import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.proto.v1.UpdateHostsRequest;
 import dev.towline.runtime.error.TowlineException;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,6 +37,7 @@ import picocli.CommandLine.Parameters;
     synopsisSubcommandLabel = "COMMAND")
 final class HostsCommand extends CommandGroup {
   private static final int PAGE = 500;
+  private static final long RIGHT_WITHIN_MS = 2000;
 
   private final CliContext context;
 
@@ -272,6 +278,38 @@ final class HostsCommand extends CommandGroup {
     return ExitCodes.OK;
   }
 
+  private static void report(Host host, Sheet sheet) {
+    if (!host.hasReport()) {
+      return;
+    }
+    HostReport report = host.getReport();
+    if (report.getIntervalMs() > 0) {
+      sheet.line(
+          "Heartbeats", "every " + Durations.describe(Duration.ofMillis(report.getIntervalMs())));
+    }
+    sheet.line("Clock", clock(report.getClockOffsetMs()));
+    sheet.line(
+        "Modules",
+        report.getModulesList().stream()
+            .map(m ->
+                (m.getName() + (m.getOnline() ? " online " : " offline ") + m.getDetail()).strip())
+            .collect(Collectors.joining(", ")));
+    sheet.line(
+        "Counters",
+        new TreeMap<>(report.getCountersMap())
+            .entrySet().stream()
+                .map(counter -> counter.getKey() + " " + counter.getValue())
+                .collect(Collectors.joining(", ")));
+  }
+
+  /** An offset that stays is a state, not an alert. */
+  private static String clock(long offsetMs) {
+    Duration offset = Duration.ofMillis(Math.abs(offsetMs));
+    return offset.toMillis() < RIGHT_WITHIN_MS
+        ? "right"
+        : Durations.describe(offset) + (offsetMs > 0 ? " ahead" : " behind");
+  }
+
   static String stateOf(Host host) {
     String state = Text.label(host.getState(), "HOST_STATE_");
     return host.getNote().isEmpty() ? state : state + " (" + host.getNote() + ")";
@@ -317,6 +355,7 @@ final class HostsCommand extends CommandGroup {
     sheet.line("Proxy cluster", host.getProxyCluster());
     sheet.line("Note", host.getNote());
     sheet.line("Policy", host.getPolicy());
+    report(host, sheet);
     sheet.line("Region", host.getRegion());
     sheet.line("Service provider", host.getServiceProvider());
     sheet.line("Tags", String.join(", ", host.getTagsList()));

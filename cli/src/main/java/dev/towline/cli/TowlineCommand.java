@@ -61,6 +61,7 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new CommandLine(new RunCommand(context)).setStopAtPositional(true))
         .addSubcommand(new GroupsCommand(context))
         .addSubcommand(new PoliciesCommand(context))
+        .addSubcommand(new AlertsCommand(context))
         .addSubcommand(new ApplyCommand(context))
         .addSubcommand(new DiffCommand(context))
         .addSubcommand(new ActionsCommand(context))

@@ -2,6 +2,7 @@ package dev.towline.manager;
 
 import dev.towline.manager.access.Access;
 import dev.towline.manager.admin.AdminApi;
+import dev.towline.manager.alerts.AlertRoutes;
 import dev.towline.manager.console.Console;
 import dev.towline.manager.install.CommandChecks;
 import dev.towline.manager.install.InstallCommands;
@@ -102,6 +103,9 @@ final class Faces implements AutoCloseable {
                         services.clock()),
                     services.groups(),
                     services.policies(),
+                    services.heartbeats(),
+                    services.alerts(),
+                    new AlertRoutes(services.store(), services.clock()),
                     services.relays(),
                     commands,
                     services.sessions(),

@@ -1,6 +1,10 @@
 package dev.towline.manager;
 
 import dev.towline.manager.actions.Actions;
+import dev.towline.manager.alerts.AlertOutbox;
+import dev.towline.manager.alerts.AlertSender;
+import dev.towline.manager.alerts.AlertTransports;
+import dev.towline.manager.alerts.Alerts;
 import dev.towline.manager.directives.Directives;
 import dev.towline.manager.enrollment.Enrollment;
 import dev.towline.manager.enrollment.EnrollmentTokens;
@@ -11,6 +15,7 @@ import dev.towline.manager.groups.Groups;
 import dev.towline.manager.grpc.DirectSessionService;
 import dev.towline.manager.grpc.EnrollmentGrpcService;
 import dev.towline.manager.grpc.SessionServer;
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
@@ -108,6 +113,8 @@ public final class Manager implements AutoCloseable {
             new PolicyDelivery(directives, events, clock),
             directives,
             clock);
+    Alerts alerts = new Alerts(store, new AlertOutbox(clock), clock);
+    Heartbeats heartbeats = new Heartbeats(store, policies, alerts, clock);
     Sessions sessions =
         new Sessions(
                 new SessionServices(
@@ -122,6 +129,7 @@ public final class Manager implements AutoCloseable {
                     new SendingPolicies(
                         store, directives, new SendingReports(store, events, clock)),
                     policies,
+                    heartbeats,
                     registry,
                     clock,
                     executor,
@@ -161,12 +169,25 @@ public final class Manager implements AutoCloseable {
                 store, registry, new ClusterAddresses(InetAddress::getAllByName), clock),
             new Groups(store, clock),
             policies,
+            heartbeats,
+            alerts,
             relays,
             new ProgramInstalls(store, directives),
             events,
             new Logs(store, clock).start(timer),
             sessions);
     parts.add(Faces.start(services));
+    ScheduledExecutorService alertTimer =
+        Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("alerts").daemon().factory());
+    parts.add(() -> stop(alertTimer));
+    AlertSender sender =
+        new AlertSender(
+            store,
+            events,
+            new AlertTransports(fleet.id(), hostNames(config).getFirst(), clock),
+            clock);
+    var _ = alertTimer.scheduleWithFixedDelay(sender::runSafely, 1, 1, TimeUnit.SECONDS);
     var _ =
         timer.scheduleWithFixedDelay(
             fleet::renew, RENEWAL_PERIOD.toSeconds(), RENEWAL_PERIOD.toSeconds(), TimeUnit.SECONDS);

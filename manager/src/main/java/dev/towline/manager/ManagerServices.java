@@ -1,10 +1,12 @@
 package dev.towline.manager;
 
 import dev.towline.manager.actions.Actions;
+import dev.towline.manager.alerts.Alerts;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.groups.Groups;
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.logs.Logs;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.policies.Policies;
@@ -29,6 +31,8 @@ public record ManagerServices(
     ProxyClusters proxyClusters,
     Groups groups,
     Policies policies,
+    Heartbeats heartbeats,
+    Alerts alerts,
     Relays relays,
     ProgramInstalls programs,
     Events events,

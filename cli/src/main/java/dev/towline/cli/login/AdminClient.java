@@ -1,6 +1,7 @@
 package dev.towline.cli.login;
 
 import dev.towline.proto.v1.ActionServiceGrpc;
+import dev.towline.proto.v1.AlertServiceGrpc;
 import dev.towline.proto.v1.AuthServiceGrpc;
 import dev.towline.proto.v1.EventServiceGrpc;
 import dev.towline.proto.v1.GroupServiceGrpc;
@@ -58,6 +59,10 @@ public final class AdminClient implements AutoCloseable {
 
   public GroupServiceGrpc.GroupServiceBlockingStub groups() {
     return limited(GroupServiceGrpc.newBlockingStub(channel));
+  }
+
+  public AlertServiceGrpc.AlertServiceBlockingStub alerts() {
+    return limited(AlertServiceGrpc.newBlockingStub(channel));
   }
 
   public PolicyServiceGrpc.PolicyServiceBlockingStub policies() {

@@ -1,5 +1,6 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.nodes.HostChange;
 import dev.towline.manager.nodes.Hosts;
 import dev.towline.manager.nodes.Node;
@@ -31,11 +32,18 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   private final Hosts hosts;
   private final Sessions sessions;
   private final PathTraces traces;
+  private final Heartbeats heartbeats;
   private final String fleet;
   private final InstantSource clock;
 
   HostGrpcService(
-      Hosts hosts, Sessions sessions, PathTraces traces, String fleet, InstantSource clock) {
+      Hosts hosts,
+      Sessions sessions,
+      PathTraces traces,
+      Heartbeats heartbeats,
+      String fleet,
+      InstantSource clock) {
+    this.heartbeats = heartbeats;
     this.clock = clock;
     this.hosts = hosts;
     this.sessions = sessions;
@@ -91,7 +99,10 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
 
   @Override
   public void getHost(GetHostRequest request, StreamObserver<Host> out) {
-    Replies.reply(out, host(hosts.host(request.getHost())));
+    Node node = hosts.host(request.getHost());
+    Host.Builder host = host(node).toBuilder();
+    heartbeats.report(node.id()).ifPresent(host::setReport);
+    Replies.reply(out, host.build());
   }
 
   @Override

@@ -8,8 +8,10 @@ public enum Presence {
   NEW,
   ONLINE,
   OFFLINE,
-  /** Said goodbye. */
+  /** The agent was stopped, and said so. */
   STOPPED,
+  /** The host was shut down, and its agent said so. */
+  SHUT_DOWN,
   /** Said goodbye for good. */
   UNINSTALLED;
 

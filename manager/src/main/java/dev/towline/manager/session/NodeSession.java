@@ -514,6 +514,11 @@ public final class NodeSession {
     if (phase == Phase.LIVE && peer.identity().role() == Role.PROXY) {
       services.registry().proxyReports().take(node(), heartbeat, lastHeardMs);
     }
+    if (phase == Phase.LIVE && peer.identity().role() == Role.AGENT) {
+      services
+          .heartbeats()
+          .take(node(), stored == null ? node() : stored.name(), heartbeat, lastHeardMs);
+    }
     if (heartbeat.getIntervalMs() > 0) {
       intervalMs = heartbeat.getIntervalMs();
     }
@@ -574,7 +579,8 @@ public final class NodeSession {
     end(
         switch (goodbye.getReason()) {
           case RECONNECT, REASON_UNSPECIFIED, UNRECOGNIZED -> Presence.OFFLINE;
-          case AGENT_STOP, HOST_SHUTDOWN -> Presence.STOPPED;
+          case AGENT_STOP -> Presence.STOPPED;
+          case HOST_SHUTDOWN -> Presence.SHUT_DOWN;
           case UNINSTALL -> Presence.UNINSTALLED;
         });
   }
@@ -627,6 +633,9 @@ public final class NodeSession {
     }
     if (wasLive && peer.identity().role() == Role.RELAY && !services.registry().isLive(node())) {
       services.relays().reports().forget(node());
+    }
+    if (wasLive && peer.identity().role() == Role.AGENT && !services.registry().isLive(node())) {
+      services.heartbeats().ended(node(), presence);
     }
     if (wasLive) {
       writes.add(

@@ -4,6 +4,7 @@ import dev.towline.manager.actions.Actions;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.policies.Policies;
 import dev.towline.manager.relays.Relays;
@@ -31,6 +32,7 @@ public record SessionServices(
     LogBatches logBatches,
     SendingPolicies sending,
     Policies policies,
+    Heartbeats heartbeats,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

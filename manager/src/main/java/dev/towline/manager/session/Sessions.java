@@ -44,7 +44,10 @@ public final class Sessions implements AutoCloseable {
     String manager = services.fleet().manager().identity().id();
     services.store().commit(tx -> tx.sessions().endAll(manager));
     every(SEEN_PERIOD, this::writeSeen);
+    services.heartbeats().start();
     every(SEEN_PERIOD, this::expire);
+    every(SEEN_PERIOD, services.heartbeats()::flush);
+    every(CHECK_PERIOD, services.heartbeats()::check);
     every(REPAIR_PERIOD, this::repairPolicies);
     every(CHECK_PERIOD, () -> services.registry().all().forEach(NodeSession::check));
     return this;

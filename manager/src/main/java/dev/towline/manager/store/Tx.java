@@ -2,11 +2,14 @@ package dev.towline.manager.store;
 
 import dev.towline.manager.access.UserStore;
 import dev.towline.manager.actions.ActionStore;
+import dev.towline.manager.alerts.AlertRouteStore;
+import dev.towline.manager.alerts.AlertStore;
 import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
 import dev.towline.manager.groups.GroupStore;
+import dev.towline.manager.heartbeat.HeartbeatStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
@@ -33,6 +36,12 @@ public interface Tx {
   ProxyClusterStore proxyClusters();
 
   GroupStore groups();
+
+  HeartbeatStore heartbeats();
+
+  AlertStore alerts();
+
+  AlertRouteStore alertRoutes();
 
   PolicyStore policies();
 

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import dev.towline.manager.actions.StoredAction;
+import dev.towline.manager.alerts.Alert;
+import dev.towline.manager.alerts.AlertKind;
+import dev.towline.manager.alerts.AlertRoute;
 import dev.towline.manager.directives.DirectiveState;
 import dev.towline.manager.directives.NewDirective;
 import dev.towline.manager.directives.QueuedDirective;
@@ -27,6 +30,7 @@ import dev.towline.manager.session.SessionStore.Seen;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveResult;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.HostReport;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.Outcome;
@@ -409,6 +413,55 @@ abstract class StoreContract {
         7,
         author,
         "changed");
+  }
+
+  @Test
+  @Requirement("H1")
+  void hostReports_saved_areTheLatest() {
+    create(node("n1", "web-1", "web", List.of()));
+    HostReport first = HostReport.newBuilder().setIntervalMs(5000).build();
+    HostReport second = first.toBuilder().putCounters("actions.ended", 7).build();
+    write(tx -> tx.heartbeats().save(Map.of("n1", first)));
+    write(tx -> tx.heartbeats().save(Map.of("n1", second)));
+    assertThat(store.<Map<String, HostReport>>read(tx -> tx.heartbeats().reports()))
+        .containsExactly(Map.entry("n1", second));
+    assertThat(many(tx -> tx.heartbeats().hosts()))
+        .extracting(known -> known.name() + " " + known.presence())
+        .containsExactly("web-1 NEW");
+  }
+
+  @Test
+  @Requirement("H3")
+  void alert_openOnce_andClearedOnce() {
+    create(node("n1", "web-1", "web", List.of()));
+    Alert alert =
+        new Alert(0, AlertKind.AGENT_STOPPED, "n1", "web-1", "gone", 5, 5, 1, 0, "", 0);
+    long id = store.<Long>commit(tx -> tx.alerts().raise(alert));
+    assertThatThrownBy(() -> write(tx -> tx.alerts().raise(alert))).isNotNull();
+    assertThat(one(tx -> tx.alerts().open(AlertKind.AGENT_STOPPED, "n1")).orElseThrow().id())
+        .isEqualTo(id);
+    assertThat(many(tx -> tx.alerts().single(AlertKind.AGENT_STOPPED, 5))).hasSize(1);
+    assertThat(many(tx -> tx.alerts().single(AlertKind.AGENT_STOPPED, 6))).isEmpty();
+    write(tx -> tx.alerts().join(id, 99));
+    assertThat(store.<Integer>read(tx -> tx.alerts().membersOf(99))).isEqualTo(1);
+    assertThat(many(tx -> tx.alerts().list(false, false, "", 0, 9))).isEmpty();
+    assertThat(store.<Boolean>commit(tx -> tx.alerts().clear(id, 9, "ann"))).isTrue();
+    assertThat(store.<Boolean>commit(tx -> tx.alerts().clear(id, 9, ""))).isFalse();
+    assertThat(one(tx -> tx.alerts().open(AlertKind.AGENT_STOPPED, "n1"))).isEmpty();
+    assertThat(many(tx -> tx.alerts().standing())).extracting(Alert::id).containsExactly(id);
+    long again = store.<Long>commit(tx -> tx.alerts().raise(alert));
+    assertThat(again).isGreaterThan(id);
+    write(tx -> tx.alertRoutes().save(new AlertRoute("log", "syslog+udp://h", "", 1, 0, "")));
+    write(tx -> tx.alertRoutes().send("log", id, "raised", 10));
+    write(tx -> tx.alertRoutes().send("log", again, "raised", 11));
+    long first = many(tx -> tx.alertRoutes().due(11, 9)).getFirst().id();
+    write(tx -> tx.alertRoutes().later(first, 20));
+    assertThat(many(tx -> tx.alertRoutes().due(15, 9))).as("waits for the first").isEmpty();
+    assertThat(many(tx -> tx.alertRoutes().due(20, 9))).hasSize(2);
+    write(tx -> tx.alertRoutes().done(first));
+    assertThat(many(tx -> tx.alertRoutes().due(20, 9))).hasSize(1);
+    write(tx -> tx.alertRoutes().delete("log"));
+    assertThat(many(tx -> tx.alertRoutes().due(20, 9))).isEmpty();
   }
 
   @Test

@@ -2,11 +2,14 @@ package dev.towline.manager.store.sql;
 
 import dev.towline.manager.access.UserStore;
 import dev.towline.manager.actions.ActionStore;
+import dev.towline.manager.alerts.AlertRouteStore;
+import dev.towline.manager.alerts.AlertStore;
 import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
 import dev.towline.manager.groups.GroupStore;
+import dev.towline.manager.heartbeat.HeartbeatStore;
 import dev.towline.manager.install.ScriptStore;
 import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
@@ -64,6 +67,21 @@ final class SqlTx implements Tx {
   @Override
   public GroupStore groups() {
     return new SqlGroupStore(handle);
+  }
+
+  @Override
+  public HeartbeatStore heartbeats() {
+    return new SqlHeartbeatStore(handle);
+  }
+
+  @Override
+  public AlertStore alerts() {
+    return new SqlAlertStore(handle);
+  }
+
+  @Override
+  public AlertRouteStore alertRoutes() {
+    return new SqlAlertRouteStore(handle);
   }
 
   @Override
