@@ -128,7 +128,10 @@ final class AlertsCommand extends CommandGroup {
     return ExitCodes.OK;
   }
 
-  @Command(name = "routes", header = "Lists where alerts are told.", mixinStandardHelpOptions = true)
+  @Command(
+      name = "routes",
+      header = "Lists where alerts are told.",
+      mixinStandardHelpOptions = true)
   int routes(@Mixin OutputOptions output) {
     ListAlertRoutesResponse routes;
     try (var client = context.connect()) {
@@ -177,7 +180,8 @@ final class AlertsCommand extends CommandGroup {
                   SetAlertRouteRequest.newBuilder()
                       .setName(name)
                       .setTarget(target)
-                      .setPassword(passwordFile == null ? "" : Passwords.read(context, passwordFile, ""))
+                      .setPassword(
+                          passwordFile == null ? "" : Passwords.read(context, passwordFile, ""))
                       .build());
       context.out().println("Alerts are told to " + route.getTarget() + " from now on.");
     }

@@ -4,8 +4,8 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -52,8 +52,7 @@ public record AlertRoute(
       Map<String, String> query = query(uri);
       for (String key : List.of("from", "to")) {
         if (!query.getOrDefault(key, "").contains("@")) {
-          throw invalid(
-              "route target: %s (expected: ?from=ADDRESS&to=ADDRESS)".formatted(target));
+          throw invalid("route target: %s (expected: ?from=ADDRESS&to=ADDRESS)".formatted(target));
         }
       }
     }

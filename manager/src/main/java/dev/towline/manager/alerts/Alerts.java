@@ -131,8 +131,7 @@ public final class Alerts {
   /**
    * @param beforeId id of the last one of the page before; 0 for the first page
    */
-  public List<Alert> list(
-      boolean all, boolean members, String subject, long beforeId, int limit) {
+  public List<Alert> list(boolean all, boolean members, String subject, long beforeId, int limit) {
     int most = Math.clamp(limit <= 0 ? 100 : limit, 1, LARGEST_PAGE);
     return store.read(tx -> tx.alerts().list(all, members, subject, beforeId, most));
   }

@@ -25,9 +25,9 @@ final class ClockJudge {
     if (heartbeat.getClockStepMs() != 0) {
       return new Verdict(offset, heartbeat.getClockStepMs());
     }
-    // The first of a session may be the first of a program that was started after the clock was set.
+    // The first of a session may be the first of a program that was started after the clock was
+    // set.
     boolean seenByAgent = heartbeat.getWatchesClock() && heartbeat.getNumber() > 1;
-    return new Verdict(
-        offset, seenByAgent || before.isEmpty() ? 0 : offset - before.getAsLong());
+    return new Verdict(offset, seenByAgent || before.isEmpty() ? 0 : offset - before.getAsLong());
   }
 }

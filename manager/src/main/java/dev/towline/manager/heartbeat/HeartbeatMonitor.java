@@ -167,8 +167,7 @@ public final class HeartbeatMonitor {
       return Optional.empty();
     }
     Duration interval = interval(host, rules);
-    Duration limit =
-        interval.multipliedBy(rules.missedBeforeAlert().getAsInt() + 1L).plus(GRACE);
+    Duration limit = interval.multipliedBy(rules.missedBeforeAlert().getAsInt() + 1L).plus(GRACE);
     if (watch.since(host.lastMs, nowMs).compareTo(limit) < 0) {
       return Optional.empty();
     }

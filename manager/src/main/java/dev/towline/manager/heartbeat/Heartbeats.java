@@ -67,8 +67,7 @@ public final class Heartbeats {
   public void start() {
     var _ = policies.tree();
     long now = clock.millis();
-    long alive =
-        store.read(tx -> tx.fleet().value(WATCHING).map(Long::parseLong).orElse(now));
+    long alive = store.read(tx -> tx.fleet().value(WATCHING).map(Long::parseLong).orElse(now));
     List<HeartbeatMonitor.Known> hosts = store.read(tx -> tx.heartbeats().hosts());
     List<Alert> standing = store.read(tx -> tx.alerts().standing());
     reports.putAll(store.read(tx -> tx.heartbeats().reports()));
@@ -78,8 +77,7 @@ public final class Heartbeats {
       standing.stream()
           .filter(alert -> alert.kind().clearsItself())
           .forEach(alert -> monitor.told(alert.subject(), alert.kind()));
-      reports.forEach((id, report) ->
-          monitor.said(id, Duration.ofMillis(report.getIntervalMs())));
+      reports.forEach((id, report) -> monitor.said(id, Duration.ofMillis(report.getIntervalMs())));
       refreshedMs = now;
     }
   }
@@ -225,9 +223,7 @@ public final class Heartbeats {
       long offsetMs,
       long receivedMs) {
     HostReport.Builder report =
-        before == null || heartbeat.getNumber() == 1
-            ? HostReport.newBuilder()
-            : before.toBuilder();
+        before == null || heartbeat.getNumber() == 1 ? HostReport.newBuilder() : before.toBuilder();
     Map<String, ModuleStatus> modules = new LinkedHashMap<>();
     report.getModulesList().forEach(module -> modules.put(module.getName(), module));
     heartbeat.getModulesList().forEach(module -> modules.put(module.getName(), module));

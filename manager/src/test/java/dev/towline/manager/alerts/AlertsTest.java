@@ -187,8 +187,8 @@ final class AlertsTest {
   void mail_isSentOverSmtp_withoutLinesOfItsHost() throws Exception {
     try (var server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       CompletableFuture<String> received =
-          CompletableFuture.supplyAsync(() -> smtp(server), command ->
-              Thread.ofPlatform().daemon().start(command));
+          CompletableFuture.supplyAsync(
+              () -> smtp(server), command -> Thread.ofPlatform().daemon().start(command));
       send("smtp://127.0.0.1:" + server.getLocalPort() + "?from=a@b.example&to=c@b.example", "");
       assertThat(received.get(20, TimeUnit.SECONDS))
           .contains("MAIL FROM:<a@b.example>", "RCPT TO:<c@b.example>")
@@ -201,7 +201,17 @@ final class AlertsTest {
     AlertRoute.check("route", target);
     var alert =
         new Alert(
-            7, AlertKind.CLOCK_CHANGED, "h1", "we]b\n\"1", "set", now.toEpochMilli(), 0, 1, 0, "", 0);
+            7,
+            AlertKind.CLOCK_CHANGED,
+            "h1",
+            "we]b\n\"1",
+            "set",
+            now.toEpochMilli(),
+            0,
+            1,
+            0,
+            "",
+            0);
     new AlertTransports("f1", "manager", clock)
         .send(new AlertRoute("route", target, secret, 0, 0, ""), alert, "raised");
   }

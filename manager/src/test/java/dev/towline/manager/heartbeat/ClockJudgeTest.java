@@ -44,8 +44,7 @@ final class ClockJudgeTest {
     assertThat(ClockJudge.judge(watched, RECEIVED, OptionalLong.of(0)).stepMs()).isZero();
     // It may have been set while the agent was not running.
     Heartbeat first = heartbeat(1, RECEIVED - 600_000).setWatchesClock(true).build();
-    assertThat(ClockJudge.judge(first, RECEIVED, OptionalLong.of(0)).stepMs())
-        .isEqualTo(-600_000);
+    assertThat(ClockJudge.judge(first, RECEIVED, OptionalLong.of(0)).stepMs()).isEqualTo(-600_000);
   }
 
   private static Heartbeat.Builder heartbeat(long number, long timeMs) {

@@ -68,8 +68,9 @@ final class HeartbeatsTest {
         "it is stored",
         BOUND,
         () ->
-            report.getCountersMap().equals(stored().getOrDefault(host.id(), noReport())
-                .getCountersMap()));
+            report
+                .getCountersMap()
+                .equals(stored().getOrDefault(host.id(), noReport()).getCountersMap()));
     fixture.restart();
     assertThat(fixture.services().heartbeats().report(host.id()).orElseThrow().getModulesList())
         .isEqualTo(report.getModulesList());
@@ -82,8 +83,7 @@ final class HeartbeatsTest {
     var session = host.connect();
     send(session, heartbeat(1).setClockStepMs(5 * 60_000).setWatchesClock(true));
     send(session, heartbeat(2).setClockStepMs(-6 * 60_000).setWatchesClock(true));
-    Alert alert =
-        Await.value("an alert", BOUND, () -> open().stream().findFirst());
+    Alert alert = Await.value("an alert", BOUND, () -> open().stream().findFirst());
     assertThat(alert.kind()).isEqualTo(AlertKind.CLOCK_CHANGED);
     assertThat(alert.message()).isEqualTo("the clock was set back by 360 s (more than 5 min)");
     assertThat(fixture.services().alerts().clear(alert.id(), "ann").isOpen()).isFalse();

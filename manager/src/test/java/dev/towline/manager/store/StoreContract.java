@@ -434,8 +434,7 @@ abstract class StoreContract {
   @Requirement("H3")
   void alert_openOnce_andClearedOnce() {
     create(node("n1", "web-1", "web", List.of()));
-    Alert alert =
-        new Alert(0, AlertKind.AGENT_STOPPED, "n1", "web-1", "gone", 5, 5, 1, 0, "", 0);
+    Alert alert = new Alert(0, AlertKind.AGENT_STOPPED, "n1", "web-1", "gone", 5, 5, 1, 0, "", 0);
     long id = store.<Long>commit(tx -> tx.alerts().raise(alert));
     assertThatThrownBy(() -> write(tx -> tx.alerts().raise(alert))).isNotNull();
     assertThat(one(tx -> tx.alerts().open(AlertKind.AGENT_STOPPED, "n1")).orElseThrow().id())

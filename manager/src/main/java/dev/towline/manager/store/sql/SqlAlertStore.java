@@ -129,8 +129,7 @@ final class SqlAlertStore implements AlertStore {
   }
 
   @Override
-  public List<Alert> list(
-      boolean all, boolean members, String subject, long beforeId, int limit) {
+  public List<Alert> list(boolean all, boolean members, String subject, long beforeId, int limit) {
     StringBuilder sql = new StringBuilder("select * from alerts where 1 = 1");
     sql.append(all ? "" : " and cleared_ms = 0");
     sql.append(members ? "" : " and summary = 0");

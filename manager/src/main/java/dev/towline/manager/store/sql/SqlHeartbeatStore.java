@@ -40,8 +40,7 @@ final class SqlHeartbeatStore implements HeartbeatStore {
     handle
         .createQuery("select node, report from host_reports")
         .map((row, _) ->
-            Map.entry(
-                row.getString("node"), Columns.message(row, "report", HostReport.parser())))
+            Map.entry(row.getString("node"), Columns.message(row, "report", HostReport.parser())))
         .forEach(entry -> reports.put(entry.getKey(), entry.getValue()));
     return reports;
   }
@@ -55,8 +54,8 @@ final class SqlHeartbeatStore implements HeartbeatStore {
         handle.prepareBatch(
             "insert into host_reports (node, report) values (:node, :report)"
                 + " on conflict (node) do update set report = excluded.report");
-    reports.forEach((node, report) ->
-        batch.bind("node", node).bind("report", report.toByteArray()).add());
+    reports.forEach(
+        (node, report) -> batch.bind("node", node).bind("report", report.toByteArray()).add());
     batch.execute();
   }
 }
