@@ -139,22 +139,6 @@ public final class Manager implements AutoCloseable {
             .start();
     Enrollment enrollment =
         new Enrollment(store, fleet, verifier, events, relays, directives, registry, clock, random);
-    SessionServer server =
-        parts.add(
-            SessionServer.start(
-                config.listen(),
-                config.sessionPort(),
-                fleet,
-                verifier,
-                events,
-                clock,
-                executor,
-                List.of(
-                    new DirectSessionService(sessions),
-                    new UplinkGrpcService(new Uplinks(fleet, verifier, sessions, events, executor)),
-                    new EnrollmentGrpcService(enrollment, fleet, clock, registry))));
-    // Ended before the server: its calls end with them.
-    parts.add(sessions);
     ManagerServices services =
         new ManagerServices(
             config,
@@ -188,6 +172,23 @@ public final class Manager implements AutoCloseable {
             new AlertTransports(fleet.id(), hostNames(config).getFirst(), clock),
             clock);
     var _ = alertTimer.scheduleWithFixedDelay(sender::runSafely, 1, 1, TimeUnit.SECONDS);
+    // Last, so that thousands of hosts that come back find a manager that is ready for them.
+    SessionServer server =
+        parts.add(
+            SessionServer.start(
+                config.listen(),
+                config.sessionPort(),
+                fleet,
+                verifier,
+                events,
+                clock,
+                executor,
+                List.of(
+                    new DirectSessionService(sessions),
+                    new UplinkGrpcService(new Uplinks(fleet, verifier, sessions, events, executor)),
+                    new EnrollmentGrpcService(enrollment, fleet, clock, registry))));
+    // Ended before the server: its calls end with them.
+    parts.add(sessions);
     var _ =
         timer.scheduleWithFixedDelay(
             fleet::renew, RENEWAL_PERIOD.toSeconds(), RENEWAL_PERIOD.toSeconds(), TimeUnit.SECONDS);

@@ -1,6 +1,7 @@
 package dev.towline.agent.status;
 
 import dev.towline.runtime.identity.DurableFiles;
+import dev.towline.runtime.json.JsonTrees;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,7 +11,6 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -33,8 +33,6 @@ public record AgentStatus(
     Instant since,
     @Nullable Instant lastHeartbeat,
     @Nullable Instant certificateExpires) {
-  private static final JsonMapper JSON = JsonMapper.builder().build();
-
   /** What the agent is doing about its session. */
   public enum State {
     ENROLLING,
@@ -56,7 +54,7 @@ public record AgentStatus(
 
   /** Replaces the file. */
   public void write(Path file) throws IOException {
-    DurableFiles.replace(file, (json().toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+    DurableFiles.replace(file, JsonTrees.text(json()).getBytes(StandardCharsets.UTF_8));
   }
 
   /** Empty when there is no status, or none that can be read. */
@@ -65,7 +63,7 @@ public record AgentStatus(
       return Optional.empty();
     }
     try {
-      JsonNode root = JSON.readTree(Files.readString(file));
+      JsonNode root = JsonTrees.parse(Files.readString(file));
       return Optional.of(
           new AgentStatus(
               State.valueOf(root.path("state").asString("OFFLINE")),
@@ -85,7 +83,7 @@ public record AgentStatus(
   }
 
   private ObjectNode json() {
-    ObjectNode root = JSON.createObjectNode();
+    ObjectNode root = JsonTrees.newObject();
     root.put("state", state.name());
     root.put("pid", pid);
     root.put("identity", identity);

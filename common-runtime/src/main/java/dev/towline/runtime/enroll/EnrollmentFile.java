@@ -4,6 +4,7 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.json.JsonTrees;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -21,7 +22,6 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What an install command leaves on a host for the first start: where the fleet is, how to
@@ -41,7 +41,6 @@ public record EnrollmentFile(
   public static final ErrorCode UNREADABLE = ErrorCode.user("ENROLLMENT_FILE_UNREADABLE");
   public static final ErrorCode INVALID = ErrorCode.user("ENROLLMENT_FILE_INVALID");
 
-  private static final JsonMapper JSON = JsonMapper.builder().build();
   private static final Pattern FINGERPRINT = Pattern.compile("[0-9a-f]{64}");
   private static final Set<String> KEYS =
       Set.of("fleet", "role", "ca-fingerprint", "token-id", "secret", "servers", "settings");
@@ -75,7 +74,7 @@ public record EnrollmentFile(
   public static EnrollmentFile parse(String text, String name) {
     JsonNode root;
     try {
-      root = JSON.readTree(text);
+      root = JsonTrees.parse(text);
     } catch (JacksonException e) {
       // The cause quotes the text, and so the secret.
       throw invalid(name, List.of("not JSON"));
@@ -108,7 +107,7 @@ public record EnrollmentFile(
     }
     List<ServerAddress> servers = servers(root.path("servers"), problems);
     JsonNode settings =
-        root.path("settings").isObject() ? root.path("settings") : JSON.createObjectNode();
+        root.path("settings").isObject() ? root.path("settings") : JsonTrees.newObject();
     if (!problems.isEmpty() || role.isEmpty()) {
       throw invalid(name, problems);
     }

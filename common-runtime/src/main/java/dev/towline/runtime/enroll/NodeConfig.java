@@ -1,6 +1,7 @@
 package dev.towline.runtime.enroll;
 
 import dev.towline.runtime.identity.DurableFiles;
+import dev.towline.runtime.json.JsonTrees;
 import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -22,8 +22,6 @@ import tools.jackson.databind.node.ObjectNode;
  * @param name what this host shall be called; empty for its own name
  */
 public record NodeConfig(String name, List<ServerAddress> servers, JsonNode settings) {
-  private static final JsonMapper JSON = JsonMapper.builder().build();
-
   public NodeConfig {
     servers = List.copyOf(servers);
   }
@@ -35,7 +33,7 @@ public record NodeConfig(String name, List<ServerAddress> servers, JsonNode sett
     }
     JsonNode root;
     try {
-      root = JSON.readTree(Files.readString(file));
+      root = JsonTrees.parse(Files.readString(file));
     } catch (JacksonException e) {
       throw new IOException(file + ": not JSON", e);
     }
@@ -47,17 +45,17 @@ public record NodeConfig(String name, List<ServerAddress> servers, JsonNode sett
                   () -> new IOException(file + ": servers: " + entry + " (expected: host:port)")));
     }
     JsonNode settings =
-        root.path("settings").isObject() ? root.path("settings") : JSON.createObjectNode();
+        root.path("settings").isObject() ? root.path("settings") : JsonTrees.newObject();
     return Optional.of(new NodeConfig(root.path("name").asString(""), servers, settings));
   }
 
   /** Returns when it is on the disk. */
   public void save(Path file) throws IOException {
-    ObjectNode root = JSON.createObjectNode();
+    ObjectNode root = JsonTrees.newObject();
     root.put("name", name);
     ArrayNode list = root.putArray("servers");
     servers.forEach(server -> list.add(server.toString()));
     root.set("settings", settings);
-    DurableFiles.replace(file, (root.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+    DurableFiles.replace(file, JsonTrees.text(root).getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -206,10 +206,10 @@ public final class ProcessFleet implements AutoCloseable {
 
   public RelayPair startRelayPair() {
     Program parent = startParentRelay("parent-1", List.of());
-    return new RelayPair(
-        parent,
-        startChildRelay(
-            "parent-1", CHILD, addresses.host(3) + ":52311", addresses.host(3), List.of()));
+    String host = addresses.host(3);
+    String dial = host + ":52311";
+    Program child = startChildRelay("parent-1", CHILD, dial, host, List.of("--listen", dial));
+    return new RelayPair(parent, child);
   }
 
   /**
