@@ -413,6 +413,10 @@ public final class NodeSession {
     phase = Phase.QUARANTINED;
     services.registry().quarantine(this);
     log.warn("session of {} is in quarantine: {}", peer.identity(), quarantined.reason());
+    // Before the newcomer is answered, so that every sign of life from then on counts.
+    if (!quarantined.proven() && other != null) {
+      other.run(() -> other.overlappedBy(this, quarantined.reason()));
+    }
     link.send(
         ManagerFrame.newBuilder()
             .setWelcome(
@@ -424,9 +428,6 @@ public final class NodeSession {
                     .setManagerTimeMs(services.clock().millis())
                     .setLastAcceptedDirective(said.getLastAcceptedDirective()))
             .build());
-    if (!quarantined.proven() && other != null) {
-      other.run(() -> other.overlappedBy(this, quarantined.reason()));
-    }
   }
 
   /** Another boot of this node is there: whichever of this session's signs comes first tells. */
