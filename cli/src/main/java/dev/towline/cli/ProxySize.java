@@ -1,14 +1,14 @@
 package dev.towline.cli;
 
 /**
- * What a site needs for its clients (P6), from what was measured here: docs/performance.md has the
- * figures and how they were taken.
+ * What a site needs for its clients (P6), from the sizes that a proxy is planned for and what a
+ * prototype took. They are goals until they have been measured.
  *
  * @param hosts clients of the site
  * @param kbitPerClient what each sends in logs and counters, beside its heartbeats
  */
 record ProxySize(int hosts, double kbitPerClient) {
-  /** Most sessions of one process: the limit of descriptors that it was tested with. */
+  /** Most sessions of one process. */
   static final int CLIENTS_PER_PROXY = 19_000;
 
   private static final double IDLE_KBIT = 0.25;
