@@ -1,6 +1,7 @@
 package dev.towline.agent.policy;
 
 import dev.towline.runtime.identity.DurableFiles;
+import dev.towline.runtime.json.JsonTrees;
 import dev.towline.runtime.policy.EffectivePolicy;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +12,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -22,7 +22,6 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class PolicyFile {
   private static final Logger log = LoggerFactory.getLogger(PolicyFile.class);
-  private static final JsonMapper JSON = JsonMapper.builder().build();
 
   private final Path file;
   private volatile EffectivePolicy policy;
@@ -42,10 +41,10 @@ public final class PolicyFile {
 
   /** Returns when it is on the disk. */
   void replace(EffectivePolicy wanted) throws IOException {
-    ObjectNode root = JSON.createObjectNode();
+    ObjectNode root = JsonTrees.newObject();
     ObjectNode settings = root.putObject("settings");
     wanted.settings().forEach(settings::put);
-    DurableFiles.replace(file, (root.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+    DurableFiles.replace(file, JsonTrees.text(root).getBytes(StandardCharsets.UTF_8));
     policy = wanted;
   }
 
@@ -54,7 +53,7 @@ public final class PolicyFile {
       return EffectivePolicy.EMPTY;
     }
     try {
-      JsonNode settings = JSON.readTree(Files.readString(file)).path("settings");
+      JsonNode settings = JsonTrees.parse(Files.readString(file)).path("settings");
       var values = new TreeMap<String, String>();
       settings
           .properties()
