@@ -1,7 +1,6 @@
 package dev.towline.relay.pair;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.link.LinkPace;
@@ -31,7 +30,9 @@ final class LoopbackUsersTest {
   @Test
   @Requirement("R3")
   void severalUsers_eachHasALimitOfItsOwn() throws Exception {
-    assumeTrue((int) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == ROOT, "not root");
+    assertThat(Files.getAttribute(Path.of("/proc/self"), "unix:uid"))
+        .as("user that runs this test: only root can be several users")
+        .isEqualTo(ROOT);
     List<Process> open = new ArrayList<>();
     try (Target target = Target.echo();
         Pair pair = new Pair(target.address(), target.address()).connected()) {
