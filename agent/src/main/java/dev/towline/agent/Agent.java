@@ -19,6 +19,7 @@ import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.enroll.Membership;
@@ -95,7 +96,7 @@ final class Agent {
 
   End run() throws IOException, InterruptedException, ExecutionException {
     Path data = settings.data();
-    try (DataLock _ = DataLock.take(data);
+    try (DataLock _ = DataLock.take(data, "agent");
         FleetChannels channels = new FleetChannels(threads("network-"))) {
       Path statusFile = data.resolve("status.json");
       long pid = ProcessHandle.current().pid();

@@ -36,6 +36,7 @@ import dev.towline.manager.store.postgres.PostgresDatabase;
 import dev.towline.manager.store.sqlite.SqliteDatabase;
 import dev.towline.manager.uplink.UplinkGrpcService;
 import dev.towline.manager.uplink.Uplinks;
+import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.PeerVerifier;
@@ -84,7 +85,7 @@ public final class Manager implements AutoCloseable {
 
   private static Manager build(
       OpenParts parts, ManagerConfig config, Clock clock, SecureRandom random) throws IOException {
-    parts.add(DataDirectory.open(config.data()));
+    parts.add(DataLock.take(config.data(), "manager"));
     Store store =
         parts.add(
             config

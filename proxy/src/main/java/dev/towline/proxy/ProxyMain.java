@@ -6,9 +6,9 @@ import dev.towline.proxy.config.SettingsFiles;
 import dev.towline.proxy.control.StopRequest;
 import dev.towline.proxy.status.ProxyStatus;
 import dev.towline.proxy.status.StatusFile;
+import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.Membership;
-import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.facts.HostFactsReader;
 import dev.towline.runtime.identity.Role;
@@ -17,11 +17,8 @@ import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import java.io.IOException;
 import java.net.BindException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
@@ -58,7 +55,6 @@ import picocli.CommandLine.Spec;
     })
 public final class ProxyMain implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(ProxyMain.class);
-  private static final ErrorCode IN_USE = ErrorCode.user("DATA_DIRECTORY_IN_USE");
   private static final Path ETC = Path.of("/etc/towline/proxy.yaml");
   private static final int FAILED = 1;
   private static final int REFUSED = 3;
@@ -173,8 +169,7 @@ public final class ProxyMain implements Runnable {
       var clock = Clock.systemUTC();
       var random = new SecureRandom();
       ThreadFactory threads = Thread.ofPlatform().name("towline-proxy-", 0).daemon().factory();
-      createData(where.data);
-      try (FileChannel lock = lock(where.data);
+      try (DataLock _ = DataLock.take(where.data, "proxy");
           var channels = new FleetChannels(threads)) {
         var revocations = RevocationRegistry.open(where.data.resolve("revocations"));
         var facts = new HostFactsReader(Path.of("/"), BuildInfo.version());
@@ -221,29 +216,6 @@ public final class ProxyMain implements Runnable {
         return AT_REST;
       }
       return FAILED;
-    }
-
-    /** Keeps a second proxy out; the system lets go of it when the process ends. */
-    private static FileChannel lock(Path data) throws IOException {
-      FileChannel channel =
-          FileChannel.open(
-              data.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      if (channel.tryLock() == null) {
-        channel.close();
-        throw new TowlineException(
-            IN_USE,
-            "data directory is in use: " + data,
-            "another proxy runs with it; stop that one, or use another --data");
-      }
-      return channel;
-    }
-
-    private static void createData(Path data) throws IOException {
-      if (!Files.isDirectory(data)) {
-        Files.createDirectories(
-            data,
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      }
     }
   }
 

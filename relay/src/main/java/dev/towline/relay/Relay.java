@@ -12,6 +12,7 @@ import dev.towline.relay.parent.OpenTunnels;
 import dev.towline.relay.status.MetricsServer;
 import dev.towline.relay.status.StatusKeeper;
 import dev.towline.relay.tunnel.CreditBudget;
+import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.EnrollmentFile;
 import dev.towline.runtime.enroll.FleetMember;
@@ -115,6 +116,12 @@ final class Relay {
 
   End run() throws IOException, InterruptedException, ExecutionException {
     Path data = Path.of(given.text("data"));
+    try (DataLock _ = DataLock.take(data, "relay")) {
+      return run(data);
+    }
+  }
+
+  private End run(Path data) throws IOException, InterruptedException, ExecutionException {
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(threads("status-"));
     StatusKeeper status =
         new StatusKeeper(
@@ -127,7 +134,6 @@ final class Relay {
     try (RelayIo io = new RelayIo("relay");
         ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
         FleetChannels channels = new FleetChannels(threads("session-network-"))) {
-      Files.createDirectories(data);
       status.start();
       End end =
           awaitPairing(data, status)

@@ -1,6 +1,7 @@
 package dev.towline.relay.child;
 
 import dev.towline.proto.v1.RelayServiceGrpc;
+import dev.towline.relay.link.LinkBuffers;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.tunnel.CarryMethod;
 import dev.towline.relay.tunnel.Frame;
@@ -16,6 +17,7 @@ import io.grpc.ServerTransportFilter;
 import io.grpc.ServiceDescriptor;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -89,6 +91,8 @@ final class ChildServer implements AutoCloseable {
             .bossEventLoopGroup(io.group())
             .workerEventLoopGroup(io.group())
             .channelType(io.listenerType())
+            .withChildOption(ChannelOption.WRITE_BUFFER_WATER_MARK, LinkBuffers.WRITES)
+            .withChildOption(ChannelOption.RECVBUF_ALLOCATOR, LinkBuffers.reads())
             .directExecutor()
             .sslContext(authority.tls())
             .handshakeTimeout(10, TimeUnit.SECONDS)

@@ -12,6 +12,7 @@ import dev.towline.proto.v1.RelayPing;
 import dev.towline.proto.v1.RelayPong;
 import dev.towline.proto.v1.RelayServiceGrpc;
 import dev.towline.proto.v1.RelayTarget;
+import dev.towline.relay.link.LinkBuffers;
 import dev.towline.relay.link.LinkCounters;
 import dev.towline.relay.link.LinkMonitor;
 import dev.towline.relay.link.RelayIo;
@@ -119,6 +120,8 @@ final class ChildConnection {
             .withOption(
                 ChannelOption.CONNECT_TIMEOUT_MILLIS,
                 Math.toIntExact(settings.connectTimeout().toMillis()))
+            .withOption(ChannelOption.WRITE_BUFFER_WATER_MARK, LinkBuffers.WRITES)
+            .withOption(ChannelOption.RECVBUF_ALLOCATOR, LinkBuffers.reads())
             .directExecutor()
             .sslContext(trust.tls())
             // A retry would keep and send again what the tunnel has already given up.

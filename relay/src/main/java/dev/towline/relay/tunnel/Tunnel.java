@@ -28,7 +28,7 @@ public final class Tunnel {
   public static final int INITIAL_CREDIT = 64 * 1024;
 
   public static final int MAX_WINDOW = 4 * 1024 * 1024;
-  public static final int MAX_CHUNK = 128 * 1024;
+  public static final int MAX_CHUNK = 256 * 1024;
 
   private final CreditBudget budget;
   private final Queue<TunnelOutput> outputs = new ArrayDeque<>();

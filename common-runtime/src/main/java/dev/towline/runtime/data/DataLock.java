@@ -1,4 +1,4 @@
-package dev.towline.agent;
+package dev.towline.runtime.data;
 
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
@@ -12,9 +12,12 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.jspecify.annotations.Nullable;
 
-/** Keeps a second agent out of a data directory; the system lets go of it when the process ends. */
-final class DataLock implements AutoCloseable {
-  static final ErrorCode IN_USE = ErrorCode.user("DATA_DIRECTORY_IN_USE");
+/**
+ * Keeps a second program of the same kind out of a data directory; the system lets go of it when
+ * the process ends.
+ */
+public final class DataLock implements AutoCloseable {
+  public static final ErrorCode IN_USE = ErrorCode.user("DATA_DIRECTORY_IN_USE");
 
   private final FileChannel channel;
 
@@ -22,9 +25,17 @@ final class DataLock implements AutoCloseable {
     this.channel = channel;
   }
 
-  static DataLock take(Path data) throws IOException {
-    Files.createDirectories(
-        data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  /**
+   * Makes the directory, for its owner only, if it is not there.
+   *
+   * @param program what runs there, for the error: {@code agent}
+   * @throws TowlineException with {@link #IN_USE} when another process holds it
+   */
+  public static DataLock take(Path data, String program) throws IOException {
+    if (!Files.isDirectory(data)) {
+      Files.createDirectories(
+          data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
     FileChannel channel =
         FileChannel.open(data.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     if (tryLock(channel) == null) {
@@ -32,7 +43,7 @@ final class DataLock implements AutoCloseable {
       throw new TowlineException(
           IN_USE,
           "data directory is in use: " + data,
-          "another agent runs with it; stop that one, or use another --data");
+          "another " + program + " runs with it; stop that one, or use another --data");
     }
     return new DataLock(channel);
   }
