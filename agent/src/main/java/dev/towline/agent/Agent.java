@@ -36,6 +36,7 @@ import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -214,7 +215,10 @@ final class Agent {
           programLog.attach();
         }
         session.logs(logs);
-        policy.attach(effective -> session.heartbeatInterval(interval(effective)));
+        policy.attach(effective -> {
+          session.heartbeatInterval(interval(effective));
+          member.speaks(profile(effective));
+        });
         session.start();
         logs.start();
         ended.get();
@@ -258,6 +262,13 @@ final class Agent {
   private static Optional<Duration> interval(EffectivePolicy effective) {
     return Optional.ofNullable(effective.settings().get(EffectivePolicy.HEARTBEAT_INTERVAL))
         .flatMap(SettingDuration::parse);
+  }
+
+  /** What this version does not know is what it was built with. */
+  private static TlsProfile profile(EffectivePolicy effective) {
+    return Optional.ofNullable(effective.settings().get(EffectivePolicy.TLS_PROFILE))
+        .flatMap(TlsProfile::of)
+        .orElse(TlsProfile.MODERN);
   }
 
   private static ThreadFactory threads(String prefix) {

@@ -45,7 +45,7 @@ final class TraceCommand implements Callable<Integer> {
       output.print(trace, context.out());
       return ExitCodes.OK;
     }
-    var table = new Table("HOP", "NAME", "COMES FROM", "ROUND TRIP", "LEG", "PROBLEM");
+    var table = new Table("HOP", "NAME", "COMES FROM", "ROUND TRIP", "LEG", "TLS", "PROBLEM");
     for (TraceHop hop : trace.getHopsList()) {
       table.row(
           Text.label(hop.getRole(), "ROLE_"),
@@ -55,6 +55,7 @@ final class TraceCommand implements Callable<Integer> {
           hop.getLegUs() == 0
               ? ""
               : (hop.getLegMeasured() ? "" : "~") + RelaySheet.millis(hop.getLegUs()),
+          hop.getTls(),
           hop.getProblem());
     }
     table.print(context.out());

@@ -202,7 +202,8 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
                       .setName("web-1")
                       .setAddress("192.0.2.9:4711")
                       .setRoundTripUs(2500)
-                      .setLegUs(1250))
+                      .setLegUs(1250)
+                      .setTls("TLSv1.3 TLS_AES_256_GCM_SHA384"))
               .addHops(
                   TraceHop.newBuilder()
                       .setRole(Role.ROLE_RELAY)

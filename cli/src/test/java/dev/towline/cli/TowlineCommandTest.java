@@ -175,11 +175,11 @@ final class TowlineCommandTest {
     assertThat(out.toString(StandardCharsets.UTF_8))
         .isEqualTo(
             """
-            HOP      NAME     COMES FROM      ROUND TRIP  LEG       PROBLEM
-            agent    web-1    192.0.2.9:4711  2.50 ms     ~1.25 ms  -
-            relay    dmz      -               1.25 ms     0.90 ms   -
-            relay    hq       -               -           -         no answer within 5 s
-            manager  manager  -               -           -         -
+            HOP      NAME     COMES FROM      ROUND TRIP  LEG       TLS                             PROBLEM
+            agent    web-1    192.0.2.9:4711  2.50 ms     ~1.25 ms  TLSv1.3 TLS_AES_256_GCM_SHA384  -
+            relay    dmz      -               1.25 ms     0.90 ms   -                               -
+            relay    hq       -               -           -         -                               no answer within 5 s
+            manager  manager  -               -           -         -                               -
             """);
   }
 

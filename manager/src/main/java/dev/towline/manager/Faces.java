@@ -124,6 +124,7 @@ final class Faces implements AutoCloseable {
                 config.publicPort(),
                 config.updatesPort(),
                 services.fleet(),
+                config.tlsProfile(),
                 new PublicSite(
                     new CommandChecks(services.store(), services.events(), services.clock()),
                     packages)));
@@ -133,6 +134,7 @@ final class Faces implements AutoCloseable {
                 config.listen(),
                 config.consolePort(),
                 services.fleet(),
+                config.tlsProfile(),
                 admin.channel(),
                 admin.services(),
                 new Console(

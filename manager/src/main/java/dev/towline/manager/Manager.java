@@ -99,6 +99,9 @@ public final class Manager implements AutoCloseable {
             Thread.ofPlatform().name("timer").daemon().factory());
     parts.add(() -> stop(timer));
     Fleet fleet = Fleet.open(config.data(), hostNames(config), clock, random);
+    if (config.tlsProfile().wantsRsa()) {
+      fleet.needRsa();
+    }
     Events events = new Events(store, clock);
     Revoked revoked = new Revoked(store, clock);
     PeerVerifier verifier = new PeerVerifier(fleet::anchors, revoked, clock);
@@ -182,11 +185,13 @@ public final class Manager implements AutoCloseable {
                 fleet,
                 verifier,
                 events,
-                clock,
+                config.tlsProfile(),
                 executor,
                 List.of(
                     new DirectSessionService(sessions),
-                    new UplinkGrpcService(new Uplinks(fleet, verifier, sessions, events, executor)),
+                    new UplinkGrpcService(
+                        new Uplinks(
+                            config.tlsProfile(), fleet, verifier, sessions, events, executor)),
                     new EnrollmentGrpcService(enrollment, fleet, clock, registry))));
     // Ended before the server: its calls end with them.
     parts.add(sessions);

@@ -1,5 +1,6 @@
 package dev.towline.manager;
 
+import dev.towline.runtime.tls.TlsProfile;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.Optional;
  * @param initialPasswordFile where the first administrator's password comes from, instead of being
  *     made and printed
  * @param database JDBC address of PostgreSQL; empty for the embedded database
+ * @param tlsProfile what its listeners speak
  */
 public record ManagerConfig(
     Path data,
@@ -28,7 +30,8 @@ public record ManagerConfig(
     Optional<Path> packages,
     Optional<Path> initialPasswordFile,
     Duration heartbeatInterval,
-    Optional<String> database) {
+    Optional<String> database,
+    TlsProfile tlsProfile) {
   public ManagerConfig {
     advertise = List.copyOf(advertise);
   }

@@ -1,5 +1,6 @@
 package dev.towline.manager;
 
+import dev.towline.runtime.tls.TlsProfile;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -62,6 +63,13 @@ final class ServeOptions {
   @Option(names = "--database", description = "jdbc:postgresql://… instead of the embedded one.")
   private @Nullable String database;
 
+  @Option(
+      names = "--tls-profile",
+      defaultValue = "modern",
+      converter = ProfileConverter.class,
+      description = "What its listeners speak: modern, strong, compatible or fips.")
+  private TlsProfile tlsProfile = TlsProfile.MODERN;
+
   /** Read before the others, see {@link SettingsProvider}. */
   @SuppressWarnings("UnusedVariable")
   @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
@@ -79,7 +87,8 @@ final class ServeOptions {
         Optional.ofNullable(packages),
         Optional.ofNullable(initialPasswordFile),
         heartbeatInterval,
-        Optional.ofNullable(database));
+        Optional.ofNullable(database),
+        tlsProfile);
   }
 
   private List<String> ownNames() {
@@ -90,6 +99,16 @@ final class ServeOptions {
       return List.of(InetAddress.getLocalHost().getHostName());
     } catch (UnknownHostException e) {
       return List.of("localhost");
+    }
+  }
+
+  static final class ProfileConverter implements ITypeConverter<TlsProfile> {
+    @Override
+    public TlsProfile convert(String value) {
+      return TlsProfile.of(value)
+          .orElseThrow(() ->
+              new TypeConversionException(
+                  "'" + value + "' is no TLS profile (expected: " + TlsProfile.labels() + ")"));
     }
   }
 

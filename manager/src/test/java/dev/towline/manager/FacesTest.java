@@ -18,6 +18,7 @@ import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.RevokeInstallCommandRequest;
 import dev.towline.proto.v1.SignInRequest;
 import dev.towline.runtime.identity.Fingerprints;
+import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import io.grpc.Channel;
@@ -87,7 +88,8 @@ final class FacesTest {
             Optional.of(packages),
             Optional.of(password),
             Duration.ofSeconds(60),
-            Optional.empty());
+            Optional.empty(),
+            TlsProfile.MODERN);
     manager = Manager.start(config, Clock.systemUTC(), new SecureRandom());
     console = "https://127.0.0.1:" + config.consolePort();
     site = "http://127.0.0.1:" + config.updatesPort();

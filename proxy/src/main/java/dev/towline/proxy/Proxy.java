@@ -39,7 +39,10 @@ import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.HandshakeRefusal;
+import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.PeerInterceptor;
+import dev.towline.runtime.tls.Turns;
 import io.grpc.SynchronizationContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import java.io.IOException;
@@ -61,7 +64,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -88,7 +91,7 @@ final class Proxy implements AutoCloseable {
   private static final Duration STOP_DELAY = Duration.ofSeconds(1);
   private static final int SPOOL_SEGMENT = 64 << 20;
 
-  private static final long DENIAL_REPORT_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final Duration DENIAL_REPORT = Duration.ofSeconds(10);
 
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final CountDownLatch ended = new CountDownLatch(1);
@@ -120,6 +123,8 @@ final class Proxy implements AutoCloseable {
 
   private void build(ProxyConfig config, World world) throws IOException {
     FleetMember member = world.member();
+    member.speaks(config.tlsProfile());
+    member.listens();
     var statusFile = new StatusFile(world.data().resolve("status.json"));
     parts.push(statusFile::delete);
     ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(world.threads());
@@ -132,7 +137,8 @@ final class Proxy implements AutoCloseable {
     var drainage = new Drainage(mux, serial);
     var health =
         new ProxyHealth(new ProcessLoad(Path.of("/proc"), System::nanoTime), drainage::isDraining);
-    var uplinkChannels = new UplinkChannels(member::presented, member.verifier());
+    var uplinkChannels =
+        new UplinkChannels(config.tlsProfile(), member::presented, member.verifier());
     var uplink =
         new UplinkConnector(
             mux,
@@ -172,11 +178,13 @@ final class Proxy implements AutoCloseable {
     var clients =
         new ClientServer(
             new InetSocketAddress(config.listen(), config.port()),
-            FleetTls.server(member::presented, member.verifier(), ClientAuth.OPTIONAL),
+            member.serverTls(ClientAuth.OPTIONAL),
+            config.tlsProfile(),
             member.verifier(),
             new SessionForwarder(mux, serial).service(),
             new EnrollmentForwarder(uplink::channel).service(),
-            reporter(session));
+            reporter(session),
+            outsideProfile(session));
     parts.push(() -> drain(drainage, mux, serial, clients));
 
     if (!config.httpPorts().isEmpty()) {
@@ -346,14 +354,31 @@ final class Proxy implements AutoCloseable {
 
   /** Tells the manager of refused callers, at most one in a while. */
   private static PeerInterceptor.DenialListener reporter(NodeSession session) {
-    var last = new AtomicLong(System.nanoTime() - DENIAL_REPORT_NANOS);
+    var turns = new Turns(1, DENIAL_REPORT, System::nanoTime);
     return (method, peer, reason) -> {
-      long now = System.nanoTime();
-      long before = last.get();
-      if (now - before >= DENIAL_REPORT_NANOS && last.compareAndSet(before, now)) {
+      if (turns.take()) {
         session.securityEvent(
             "rpc.denied",
             "%s by %s: %s".formatted(method, peer.map(NodeIdentity::uri).orElse("nobody"), reason));
+      }
+    };
+  }
+
+  /** Tells log and manager of peers whose TLS has nothing in common with this proxy's. */
+  private static HandshakeWatch.Listener outsideProfile(NodeSession session) {
+    var turns = new Turns(1, DENIAL_REPORT, System::nanoTime);
+    return new HandshakeWatch.Listener() {
+      @Override
+      public void outsideProfile(String peer, HandshakeRefusal refusal) {
+        log.warn("tls.refused: {}: {}", peer, refusal);
+        if (turns.take()) {
+          session.securityEvent("tls.refused", peer + ": " + refusal);
+        }
+      }
+
+      @Override
+      public void failed(String peer, SSLException failure) {
+        log.debug("TLS with {} failed: {}", peer, failure.getMessage());
       }
     };
   }

@@ -120,6 +120,12 @@ public final class ProxyMain implements Runnable {
         description = "plain HTTP for installing; may be given again")
     @Nullable List<String> httpPorts;
 
+    @Option(
+        names = "--tls-profile",
+        paramLabel = "PROFILE",
+        description = "what it speaks: modern, strong, compatible or fips")
+    @Nullable String tlsProfile;
+
     ProxySettings settings() throws IOException {
       var settings = new ProxySettings();
       Path kept = kept();
@@ -136,6 +142,9 @@ public final class ProxyMain implements Runnable {
       }
       if (port != null) {
         flags.put("port", List.of(port));
+      }
+      if (tlsProfile != null) {
+        flags.put("tls-profile", List.of(tlsProfile));
       }
       if (httpPorts != null) {
         flags.put("http-ports", httpPorts);

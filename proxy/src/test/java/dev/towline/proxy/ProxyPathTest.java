@@ -35,7 +35,10 @@ import dev.towline.runtime.spool.DiskFiles;
 import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.HandshakeRefusal;
+import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import io.grpc.ManagedChannel;
@@ -57,6 +60,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicReference;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -85,7 +89,8 @@ class ProxyPathTest {
 
   @BeforeEach
   void start() throws IOException {
-    var channels = new UplinkChannels(() -> Optional.of(proxy), fleet.verifier());
+    var channels =
+        new UplinkChannels(TlsProfile.MODERN, () -> Optional.of(proxy), fleet.verifier());
     uplink =
         new UplinkConnector(
             mux,
@@ -111,10 +116,22 @@ class ProxyPathTest {
         new ClientServer(
             new InetSocketAddress("127.0.0.1", 0),
             FleetTls.server(() -> Optional.of(proxy), fleet.verifier(), ClientAuth.OPTIONAL),
+            TlsProfile.MODERN,
             fleet.verifier(),
             new SessionForwarder(mux, serial).service(),
             new EnrollmentForwarder(uplink::channel).service(),
-            (method, peer, reason) -> notes.add("denied"));
+            (method, peer, reason) -> notes.add("denied"),
+            new HandshakeWatch.Listener() {
+              @Override
+              public void outsideProfile(String peer, HandshakeRefusal refusal) {
+                notes.add("outside profile");
+              }
+
+              @Override
+              public void failed(String peer, SSLException failure) {
+                notes.add("tls failed");
+              }
+            });
     uplink.start();
     Await.until("both lanes", BOUND, () -> stats().lanes() == 2);
   }

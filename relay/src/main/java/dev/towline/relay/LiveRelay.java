@@ -124,6 +124,7 @@ final class LiveRelay implements AutoCloseable {
             parts.io(),
             plan.parent(),
             parts.member().self().id(),
+            parts.member().profile(),
             parts.member()::presented,
             () -> parts.member().anchors().roots(),
             parts.member().verifier(),
@@ -249,8 +250,11 @@ final class LiveRelay implements AutoCloseable {
     return Set.copyOf(configuration.getChild().getParentsList());
   }
 
-  private ChildAuthority.Registered authority() {
-    return new ChildAuthority.Registered(parts.member()::presented, parts.member().verifier());
+  private ChildAuthority.Registered authority() throws IOException {
+    FleetMember member = parts.member();
+    member.listens();
+    return new ChildAuthority.Registered(
+        member.profile(), member::presented, member::presentedRsa, member.verifier());
   }
 
   // The session.

@@ -237,6 +237,7 @@ final class Relay {
         case Membership.Start.Refused(String line) -> new End.Refused(line);
         case Membership.Start.Stopped() -> new End.Stopped();
         case Membership.Start.Ready(FleetMember member, NodeConfig config) -> {
+          member.speaks(given.tlsProfile());
           AtomicReference<@Nullable NodeSession> session = new AtomicReference<>();
           OpenTunnels tunnels =
               new OpenTunnels(member.self().id(), report -> send(session.get(), report));

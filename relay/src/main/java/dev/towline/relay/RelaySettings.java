@@ -4,6 +4,7 @@ import dev.towline.relay.child.ChildSettings;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.relay.RelayTuning;
+import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,6 +65,7 @@ final class RelaySettings {
     all.put("manager-public", "");
     all.put("updates", "");
     all.put("updates-port", "8080");
+    all.put("tls-profile", TlsProfile.MODERN.label());
     all.put("metrics", "127.0.0.1:" + METRICS_PORT);
     for (RelayTuning tuning : RelayTuning.values()) {
       all.put(tuning.key(), String.valueOf(tuning.builtIn()));
@@ -164,6 +166,11 @@ final class RelaySettings {
 
   int port(String key) {
     return number(key, 1, 65_535);
+  }
+
+  TlsProfile tlsProfile() {
+    return TlsProfile.of(text("tls-profile"))
+        .orElseThrow(() -> invalid("tls-profile", "one of " + TlsProfile.labels()));
   }
 
   TowlineException invalid(String key, String expected) {

@@ -58,6 +58,12 @@ final class SettingsOptions {
   private @Nullable String metrics;
 
   @Option(
+      names = "--tls-profile",
+      paramLabel = "PROFILE",
+      description = "What it speaks: modern, strong, compatible or fips.")
+  private @Nullable String tlsProfile;
+
+  @Option(
       names = "--config",
       paramLabel = "FILE",
       description =
@@ -76,6 +82,7 @@ final class SettingsOptions {
     put(flags, "public-port", publicPort);
     put(flags, "updates-port", updatesPort);
     put(flags, "metrics", metrics);
+    put(flags, "tls-profile", tlsProfile);
     return RelaySettings.resolve(flags, System.getenv(), file());
   }
 

@@ -31,6 +31,7 @@ import dev.towline.runtime.identity.TrustAnchors;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -93,7 +94,9 @@ public final class EnrollmentClient {
             .build();
     SslContext tls =
         FleetTls.client(
-            Optional::empty, InsecureTrustManagerFactory.INSTANCE.getTrustManagers()[0]);
+            TlsProfile.MODERN,
+            Optional::empty,
+            InsecureTrustManagerFactory.INSTANCE.getTrustManagers()[0]);
     Attempt attempt =
         new Attempt(
             begin,

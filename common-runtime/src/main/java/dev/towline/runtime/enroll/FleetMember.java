@@ -7,8 +7,13 @@ import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Revocations;
 import dev.towline.runtime.identity.RootSuccession;
 import dev.towline.runtime.identity.TrustAnchors;
+import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import java.io.IOException;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -24,6 +29,9 @@ public final class FleetMember {
   private final IdentityStore store;
   private final PeerVerifier verifier;
   private volatile IssuedIdentity identity;
+  private volatile Optional<IssuedIdentity> rsa = Optional.empty();
+  private volatile TlsProfile profile = TlsProfile.MODERN;
+  private volatile boolean listens;
   private volatile TrustAnchors anchors;
 
   public FleetMember(
@@ -50,6 +58,44 @@ public final class FleetMember {
   /** For TLS contexts: the present certificate, at each handshake. */
   public Optional<IssuedIdentity> presented() {
     return Optional.of(identity);
+  }
+
+  /** TLS is spoken like this from the next context on. */
+  public void speaks(TlsProfile wanted) {
+    profile = wanted;
+  }
+
+  public TlsProfile profile() {
+    return profile;
+  }
+
+  /** This program listens: where its profile has older suites, it needs an RSA certificate too. */
+  public void listens() throws IOException {
+    rsa = store.loadRsa();
+    listens = true;
+  }
+
+  /** For listeners: the RSA certificate, where there is one. */
+  public Optional<IssuedIdentity> presentedRsa() {
+    return rsa;
+  }
+
+  /** Whether the next renewal is to bring an RSA certificate, and when it is due at the latest. */
+  public Optional<Instant> rsaDue() {
+    return listens && profile.wantsRsa()
+        ? Optional.of(rsa.map(IssuedIdentity::halfLife).orElse(Instant.EPOCH))
+        : Optional.empty();
+  }
+
+  /** Uses this RSA certificate from now on. */
+  public synchronized void renewRsa(IssuedIdentity renewed) throws IOException {
+    store.saveRsa(renewed);
+    rsa = Optional.of(renewed);
+  }
+
+  /** For a gRPC server of this program. */
+  public SslContext serverTls(ClientAuth clientAuth) {
+    return FleetTls.server(profile, this::presented, this::presentedRsa, verifier, clientAuth);
   }
 
   public PeerVerifier verifier() {

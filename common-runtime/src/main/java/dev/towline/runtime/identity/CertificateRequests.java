@@ -5,6 +5,7 @@ import java.security.KeyPair;
 import java.security.PublicKey;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import javax.security.auth.x500.X500Principal;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.Extensions;
@@ -30,7 +31,12 @@ public final class CertificateRequests {
   public static byte[] create(KeyPair pair) {
     try {
       return new JcaPKCS10CertificationRequestBuilder(ANY_NAME, pair.getPublic())
-          .build(new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate()))
+          .build(
+              new JcaContentSignerBuilder(
+                      pair.getPrivate().getAlgorithm().equals("RSA")
+                          ? "SHA256withRSA"
+                          : "SHA256withECDSA")
+                  .build(pair.getPrivate()))
           .getEncoded();
     } catch (OperatorCreationException | IOException e) {
       throw new IllegalArgumentException("key can't sign a certificate request", e);
@@ -67,9 +73,22 @@ public final class CertificateRequests {
    * @throws IllegalArgumentException when it is malformed, of another key type or badly signed
    */
   public static PublicKey verifiedKey(byte[] der) {
+    return verified(der, Keys::parseP256Public);
+  }
+
+  /**
+   * The requested RSA key of 2048 bits or more, once the request's own signature holds.
+   *
+   * @throws IllegalArgumentException when it is malformed, of another key type or badly signed
+   */
+  public static PublicKey verifiedRsaKey(byte[] der) {
+    return verified(der, Keys::parseRsaPublic);
+  }
+
+  private static PublicKey verified(byte[] der, Function<byte[], PublicKey> parser) {
     try {
       PKCS10CertificationRequest request = new PKCS10CertificationRequest(der);
-      PublicKey key = Keys.parseP256Public(request.getSubjectPublicKeyInfo().getEncoded());
+      PublicKey key = parser.apply(request.getSubjectPublicKeyInfo().getEncoded());
       if (!request.isSignatureValid(new JcaContentVerifierProviderBuilder().build(key))) {
         throw new IllegalArgumentException("certificate request: signature does not match its key");
       }

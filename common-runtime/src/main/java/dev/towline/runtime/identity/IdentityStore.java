@@ -10,8 +10,9 @@ import java.util.Optional;
 
 /**
  * A program's identity on its disk: {@code identity.pem} (key, then chain) and {@code roots.pem}
- * below one directory. Key and chain stand in one file, because a crash between two would leave a
- * key without its certificate.
+ * below one directory, beside them {@code identity-rsa.pem} for listeners with older suites. Key
+ * and chain stand in one file, because a crash between two would leave a key without its
+ * certificate.
  */
 public final class IdentityStore {
   private final Path directory;
@@ -22,17 +23,21 @@ public final class IdentityStore {
 
   /** Empty before enrollment. */
   public Optional<IssuedIdentity> load() throws IOException {
-    if (!Files.exists(identityFile())) {
+    return load(identityFile());
+  }
+
+  private static Optional<IssuedIdentity> load(Path file) throws IOException {
+    if (!Files.exists(file)) {
       return Optional.empty();
     }
-    PrivateKey key = Pems.readPrivateKey(identityFile());
-    List<X509Certificate> chain = Pems.readCertificates(identityFile());
+    List<X509Certificate> chain = Pems.readCertificates(file);
     if (chain.isEmpty()) {
-      throw new IOException(identityFile() + ": no certificate (expected: key, then chain)");
+      throw new IOException(file + ": no certificate (expected: key, then chain)");
     }
+    PrivateKey key = Pems.readPrivateKey(file, chain.getFirst().getPublicKey().getAlgorithm());
     NodeIdentity identity =
         PeerVerifier.identityOf(chain.getFirst())
-            .orElseThrow(() -> new IOException(identityFile() + ": certificate names nobody"));
+            .orElseThrow(() -> new IOException(file + ": certificate names nobody"));
     return Optional.of(new IssuedIdentity(identity, key, chain));
   }
 
@@ -40,6 +45,15 @@ public final class IdentityStore {
   public void save(IssuedIdentity identity, List<X509Certificate> roots) throws IOException {
     saveRoots(roots);
     DurableFiles.replace(identityFile(), Pems.encodeKeyAndChain(identity.key(), identity.chain()));
+  }
+
+  /** The RSA certificate of a listener with older suites; empty when there is none. */
+  public Optional<IssuedIdentity> loadRsa() throws IOException {
+    return load(rsaFile());
+  }
+
+  public void saveRsa(IssuedIdentity identity) throws IOException {
+    DurableFiles.replace(rsaFile(), Pems.encodeKeyAndChain(identity.key(), identity.chain()));
   }
 
   public void saveRoots(List<X509Certificate> roots) throws IOException {
@@ -53,6 +67,10 @@ public final class IdentityStore {
 
   private Path identityFile() {
     return directory.resolve("identity.pem");
+  }
+
+  private Path rsaFile() {
+    return directory.resolve("identity-rsa.pem");
   }
 
   private Path rootsFile() {

@@ -39,6 +39,19 @@ public final class Pems {
     }
   }
 
+  /**
+   * @param algorithm of the key: EC or RSA
+   */
+  static PrivateKey readPrivateKey(Path file, String algorithm) throws IOException {
+    try {
+      return algorithm.equals("RSA")
+          ? Keys.parseRsaPrivate(readDer(file))
+          : Keys.parseP256Private(readDer(file));
+    } catch (IllegalArgumentException e) {
+      throw new IOException(file + ": " + e.getMessage(), e);
+    }
+  }
+
   public static void writeCertificates(Path file, List<X509Certificate> certificates)
       throws IOException {
     DurableFiles.replace(file, encodeCertificates(certificates));

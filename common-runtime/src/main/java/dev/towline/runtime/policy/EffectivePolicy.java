@@ -19,6 +19,9 @@ public record EffectivePolicy(SortedMap<String, String> settings) {
   /** Between heartbeats, in milliseconds. */
   public static final String HEARTBEAT_INTERVAL = "heartbeat.interval";
 
+  /** Label of the TLS profile. */
+  public static final String TLS_PROFILE = "tls.profile";
+
   public EffectivePolicy {
     settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
   }

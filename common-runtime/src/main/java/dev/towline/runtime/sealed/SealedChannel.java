@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
+import javax.crypto.AEADBadTagException;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLEngineResult;
 import javax.net.ssl.SSLEngineResult.HandshakeStatus;
@@ -337,13 +338,17 @@ public final class SealedChannel {
       if (t instanceof CertificateException) {
         return Reason.UNTRUSTED_PEER;
       }
+      // Of the JDK's provider, which has words of its own.
+      if (t instanceof AEADBadTagException) {
+        return Reason.BAD_RECORD;
+      }
     }
     String text = text(e).toUpperCase(Locale.ROOT);
     if (text.contains("CERTIFICATE_VERIFY_FAILED")
         || text.contains("PEER_DID_NOT_RETURN_A_CERTIFICATE")) {
       return Reason.UNTRUSTED_PEER;
     }
-    if (text.contains("ALERT_")) {
+    if (text.contains("ALERT_") || text.contains("FATAL ALERT")) {
       return text.contains("BAD_RECORD_MAC") || text.contains("DECRYPT")
           ? Reason.BAD_RECORD
           : Reason.REJECTED_BY_PEER;

@@ -42,6 +42,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,6 +86,8 @@ final class SessionCore {
   private SessionJournal.RecordId lastSent = new SessionJournal.RecordId(0, 0);
   private final Deque<Sent> unacknowledged = new ArrayDeque<>();
   private @Nullable KeyPair renewalKey;
+  private @Nullable KeyPair rsaKey;
+  private Supplier<Optional<Instant>> rsaDue = Optional::empty;
   private Instant renewAt;
   private long renewCheck;
 
@@ -113,6 +116,11 @@ final class SessionCore {
     random.nextBytes(bytes);
     this.nonce = ByteString.copyFrom(bytes);
     this.renewAt = identity.halfLife();
+  }
+
+  /** When an RSA certificate is due beside the usual one; empty when none is wanted. */
+  void rsaDue(Supplier<Optional<Instant>> due) {
+    rsaDue = due;
   }
 
   /** Says hello. */
@@ -449,23 +457,39 @@ final class SessionCore {
   }
 
   private void renew(long now) {
-    Duration left = Duration.between(ledger.now(), renewAt);
-    if (left.isPositive()) {
+    Instant time = ledger.now();
+    Instant rsaAt = rsaDue.get().orElse(Instant.MAX);
+    boolean due = !time.isBefore(renewAt);
+    boolean rsa = !time.isBefore(rsaAt);
+    if (!due && !rsa) {
       // Looked at again now and then, because the manager's clock may move.
+      Instant next = renewAt.isBefore(rsaAt) ? renewAt : rsaAt;
+      Duration left = Duration.between(time, next);
       renewCheck = now + Math.min(left.toNanos(), Duration.ofHours(1).toNanos());
       return;
     }
-    KeyPair key = Keys.newP256(random);
-    renewalKey = key;
+    RenewCertificate.Builder wanted = RenewCertificate.newBuilder();
+    if (due) {
+      KeyPair key = Keys.newP256(random);
+      renewalKey = key;
+      wanted.setCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)));
+    }
+    if (rsa) {
+      KeyPair key = Keys.newRsa(random);
+      rsaKey = key;
+      wanted.setRsaCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)));
+    }
     renewCheck = now + SessionTimings.REQUEST_LIMIT.toNanos();
-    send(
-        AgentFrame.newBuilder()
-            .setRenew(
-                RenewCertificate.newBuilder()
-                    .setCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)))));
+    send(AgentFrame.newBuilder().setRenew(wanted));
   }
 
   private void renewed(CertificateRenewed renewed) {
+    if (renewed.getRsaChainCount() > 0) {
+      renewedRsa(renewed);
+    }
+    if (renewed.getChainCount() == 0 && renewed.getRsaChainCount() > 0) {
+      return;
+    }
     KeyPair key = renewalKey;
     var chain = parsed(renewed.getChainList());
     var roots = parsed(renewed.getRootsList());
@@ -484,6 +508,22 @@ final class SessionCore {
     outputs.add(
         new SessionOutput.Renewed(
             new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get()), roots.get()));
+  }
+
+  private void renewedRsa(CertificateRenewed renewed) {
+    KeyPair key = rsaKey;
+    var chain = parsed(renewed.getRsaChainList());
+    if (key == null
+        || chain.isEmpty()
+        || !chain.get().getFirst().getPublicKey().equals(key.getPublic())) {
+      ledger.event("renewal.unasked", "an RSA certificate came that was not asked for");
+      flush();
+      return;
+    }
+    rsaKey = null;
+    outputs.add(
+        new SessionOutput.RenewedRsa(
+            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get())));
   }
 
   private static Optional<List<X509Certificate>> parsed(List<ByteString> ders) {

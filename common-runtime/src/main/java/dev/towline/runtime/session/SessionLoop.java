@@ -18,7 +18,9 @@ import dev.towline.runtime.sealed.SealedFailure;
 import dev.towline.runtime.sealed.SealedLink;
 import dev.towline.runtime.session.DialOrder.Target;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.HandshakeRefusal;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.buffer.UnpooledByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import java.io.IOException;
@@ -392,22 +394,26 @@ final class SessionLoop {
     return link;
   }
 
-  /** Contexts are native memory and slow to make: one pair for each certificate. */
+  /** Contexts are native memory and slow to make: one pair for each certificate and profile. */
   private Tls tls(IssuedIdentity identity) {
     Tls known = tls;
-    if (known == null || !known.identity().equals(identity)) {
+    TlsProfile profile = parts.member().profile();
+    if (known == null || !known.identity().equals(identity) || known.profile() != profile) {
       PeerVerifier peers = parts.member().verifier();
       known =
           new Tls(
               identity,
-              FleetTls.client(() -> Optional.of(identity), peers, parts::expects),
-              FleetTls.innerClient(() -> Optional.of(identity), peers, SessionLoop::isManager));
+              profile,
+              FleetTls.client(profile, () -> Optional.of(identity), peers, parts::expects),
+              FleetTls.innerClient(
+                  profile, () -> Optional.of(identity), peers, SessionLoop::isManager));
       tls = known;
     }
     return known;
   }
 
-  private record Tls(IssuedIdentity identity, SslContext outer, SslContext inner) {}
+  private record Tls(
+      IssuedIdentity identity, TlsProfile profile, SslContext outer, SslContext inner) {}
 
   private void on(SessionLink.Event event) {
     SessionLink link = event.link();
@@ -431,12 +437,17 @@ final class SessionLoop {
         reportTampering(link, cause);
         lose(
             link,
-            "connection to %s ended: %s %s%s"
+            "connection to %s ended: %s %s%s%s"
                 .formatted(
                     link,
                     status.getCode(),
                     Optional.ofNullable(status.getDescription()).orElse(""),
-                    cause == null ? "" : " (" + cause.getMessage() + ")"),
+                    cause == null ? "" : " (" + cause.getMessage() + ")",
+                    cause == null
+                        ? ""
+                        : HandshakeRefusal.ofAlert(cause, parts.member().profile())
+                            .map(why -> ": " + why)
+                            .orElse("")),
             Duration.ZERO);
       }
     }
@@ -479,6 +490,7 @@ final class SessionLoop {
         new SessionCore(
             ledger, link.identity(), verifier, parts::handles, parts.heartbeats(), parts.random());
     core.heartbeatInterval(heartbeatInterval, now());
+    core.rsaDue(parts.member()::rsaDue);
     link.core = core;
     core.start(parts.facts().get(), parts.revocations().number(), lastEnd);
   }
@@ -623,6 +635,7 @@ final class SessionLoop {
           proven(link);
         }
         case SessionOutput.Renewed(var identity, var roots) -> renewed(identity, roots);
+        case SessionOutput.RenewedRsa(var identity) -> renewedRsa(identity);
         case SessionOutput.Roots(var offered) -> follow(offered);
         case SessionOutput.Revocations(var list) -> revocations(list);
         case SessionOutput.Over(String code, String detail, Duration delay) -> {
@@ -665,6 +678,20 @@ final class SessionLoop {
     if (next == null && present != null) {
       next = dial(present.target(), now());
     }
+  }
+
+  private void renewedRsa(IssuedIdentity identity) {
+    try {
+      if (parts.member().verifier().check(identity.chain(), ledger.self()::equals)
+          instanceof PeerCheck.Refused(String code, String detail)) {
+        securityEvent("renewal.refused", code + ": " + detail);
+        return;
+      }
+      parts.member().renewRsa(identity);
+    } catch (IOException e) {
+      throw new UncheckedIOException("failed to store the RSA certificate", e);
+    }
+    log.info("RSA certificate for older suites, valid until {}", identity.expires());
   }
 
   private void follow(List<X509Certificate> offered) {

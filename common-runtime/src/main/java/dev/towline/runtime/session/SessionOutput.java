@@ -27,6 +27,9 @@ sealed interface SessionOutput {
   record Renewed(IssuedIdentity identity, List<X509Certificate> offeredRoots)
       implements SessionOutput {}
 
+  /** Present this RSA certificate to peers of older suites from now on. */
+  record RenewedRsa(IssuedIdentity identity) implements SessionOutput {}
+
   /** Roots that the manager offers. */
   record Roots(List<X509Certificate> offered) implements SessionOutput {}
 

@@ -5,6 +5,8 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.DelegatingSslContext;
+import io.grpc.netty.shaded.io.netty.handler.ssl.IdentityCipherSuiteFilter;
 import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSslSessionContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
@@ -15,25 +17,43 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSessionContext;
 import javax.net.ssl.TrustManager;
 
 /**
- * TLS contexts for talk inside a fleet: TLS 1.3, both sides checked by {@link PeerVerifier}, the
- * current identity looked up at each handshake (T1, T3). Clients keep no session cache, because a
- * resumed session would present an old certificate.
+ * TLS contexts for talk inside a fleet: the versions and suites of a profile, both sides checked by
+ * {@link PeerVerifier}, the current identity looked up at each handshake (T1, T2, T3). Clients keep
+ * no session cache, because a resumed session would present an old certificate.
  */
 public final class FleetTls {
-  private static final String PROTOCOL = "TLSv1.3";
+  private static final String NEWEST = "TLSv1.3";
 
   private FleetTls() {}
 
-  /** For a gRPC server. Who may call what is decided by {@link PeerInterceptor}. */
+  /** For a gRPC server of the default profile. */
   public static SslContext server(
       Supplier<Optional<IssuedIdentity>> identity, PeerVerifier verifier, ClientAuth clientAuth) {
+    return server(TlsProfile.MODERN, identity, Optional::empty, verifier, clientAuth);
+  }
+
+  /**
+   * For a gRPC server. Who may call what is decided by {@link PeerInterceptor}.
+   *
+   * @param rsa presented to peers of older suites; without one they are refused
+   */
+  public static SslContext server(
+      TlsProfile profile,
+      Supplier<Optional<IssuedIdentity>> identity,
+      Supplier<Optional<IssuedIdentity>> rsa,
+      PeerVerifier verifier,
+      ClientAuth clientAuth) {
     return build(
         GrpcSslContexts.configure(
-            SslContextBuilder.forServer(new CurrentKeyManager(identity)), SslProvider.OPENSSL),
+            SslContextBuilder.forServer(new CurrentKeyManager(identity, rsa)), provider(profile)),
+        profile,
         new FleetTrustManager(verifier, peer -> true),
         clientAuth);
   }
@@ -43,19 +63,27 @@ public final class FleetTls {
       Supplier<Optional<IssuedIdentity>> identity,
       PeerVerifier verifier,
       Predicate<NodeIdentity> expected) {
-    return client(identity, new FleetTrustManager(verifier, expected));
+    return client(TlsProfile.MODERN, identity, verifier, expected);
+  }
+
+  public static SslContext client(
+      TlsProfile profile,
+      Supplier<Optional<IssuedIdentity>> identity,
+      PeerVerifier verifier,
+      Predicate<NodeIdentity> expected) {
+    return client(profile, identity, new FleetTrustManager(verifier, expected));
   }
 
   /** For a dial that pins something other than the fleet's roots, such as an unregistered child. */
   public static SslContext client(
-      Supplier<Optional<IssuedIdentity>> identity, TrustManager trustManager) {
-    return withoutSessionCache(
-        build(
-            GrpcSslContexts.configure(
-                SslContextBuilder.forClient().keyManager(new CurrentKeyManager(identity)),
-                SslProvider.OPENSSL),
-            trustManager,
-            ClientAuth.NONE));
+      TlsProfile profile, Supplier<Optional<IssuedIdentity>> identity, TrustManager trustManager) {
+    return build(
+        GrpcSslContexts.configure(
+            SslContextBuilder.forClient().keyManager(new CurrentKeyManager(identity)),
+            provider(profile)),
+        profile,
+        trustManager,
+        ClientAuth.NONE);
   }
 
   /** For the inner connection through a proxy, at the manager: an agent has to present itself. */
@@ -63,9 +91,22 @@ public final class FleetTls {
       Supplier<Optional<IssuedIdentity>> identity,
       PeerVerifier verifier,
       Predicate<NodeIdentity> expected) {
+    return innerServer(TlsProfile.MODERN, identity, verifier, expected);
+  }
+
+  /**
+   * For the inner connection through a proxy, at the manager: an agent has to present itself.
+   * Always TLS 1.3, because both ends are a fleet's own.
+   */
+  public static SslContext innerServer(
+      TlsProfile profile,
+      Supplier<Optional<IssuedIdentity>> identity,
+      PeerVerifier verifier,
+      Predicate<NodeIdentity> expected) {
+    TlsProfile inner = inner(profile);
     return build(
-        SslContextBuilder.forServer(new CurrentKeyManager(identity))
-            .sslProvider(SslProvider.OPENSSL),
+        SslContextBuilder.forServer(new CurrentKeyManager(identity)).sslProvider(provider(inner)),
+        inner,
         new FleetTrustManager(verifier, expected),
         ClientAuth.REQUIRE);
   }
@@ -75,13 +116,22 @@ public final class FleetTls {
       Supplier<Optional<IssuedIdentity>> identity,
       PeerVerifier verifier,
       Predicate<NodeIdentity> expected) {
-    return withoutSessionCache(
-        build(
-            SslContextBuilder.forClient()
-                .keyManager(new CurrentKeyManager(identity))
-                .sslProvider(SslProvider.OPENSSL),
-            new FleetTrustManager(verifier, expected),
-            ClientAuth.NONE));
+    return innerClient(TlsProfile.MODERN, identity, verifier, expected);
+  }
+
+  public static SslContext innerClient(
+      TlsProfile profile,
+      Supplier<Optional<IssuedIdentity>> identity,
+      PeerVerifier verifier,
+      Predicate<NodeIdentity> expected) {
+    TlsProfile inner = inner(profile);
+    return build(
+        SslContextBuilder.forClient()
+            .keyManager(new CurrentKeyManager(identity))
+            .sslProvider(provider(inner)),
+        inner,
+        new FleetTrustManager(verifier, expected),
+        ClientAuth.NONE);
   }
 
   /** For the JDK's HTTP client. */
@@ -101,17 +151,80 @@ public final class FleetTls {
     }
   }
 
+  /** Narrows what a JDK connection of either end offers to a profile. */
+  public static void apply(TlsProfile profile, SSLParameters parameters) {
+    parameters.setProtocols(profile.protocols().toArray(String[]::new));
+    parameters.setCipherSuites(profile.suites().toArray(String[]::new));
+    parameters.setUseCipherSuitesOrder(true);
+    if (!profile.groups().isEmpty()) {
+      parameters.setNamedGroups(profile.groups().toArray(String[]::new));
+    }
+    if (!profile.schemes().isEmpty()) {
+      parameters.setSignatureSchemes(profile.schemes().toArray(String[]::new));
+    }
+  }
+
+  private static TlsProfile inner(TlsProfile profile) {
+    return profile == TlsProfile.FIPS ? TlsProfile.FIPS : TlsProfile.MODERN;
+  }
+
+  private static SslProvider provider(TlsProfile profile) {
+    return profile.needsJdk() ? SslProvider.JDK : SslProvider.OPENSSL;
+  }
+
   private static SslContext build(
-      SslContextBuilder builder, TrustManager trustManager, ClientAuth clientAuth) {
+      SslContextBuilder builder,
+      TlsProfile profile,
+      TrustManager trustManager,
+      ClientAuth clientAuth) {
     try {
-      return builder.protocols(PROTOCOL).trustManager(trustManager).clientAuth(clientAuth).build();
+      if (!profile.needsJdk()) {
+        return withoutSessionCache(
+            builder.protocols(NEWEST).trustManager(trustManager).clientAuth(clientAuth).build());
+      }
+      return new ProfiledContext(
+          withoutSessionCache(
+              builder
+                  .protocols(profile.protocols())
+                  .ciphers(profile.suites(), IdentityCipherSuiteFilter.INSTANCE)
+                  .trustManager(trustManager)
+                  .clientAuth(clientAuth)
+                  .build()),
+          profile);
     } catch (SSLException e) {
       throw new IllegalStateException("TLS context can't be made", e);
     }
   }
 
   private static SslContext withoutSessionCache(SslContext context) {
-    ((OpenSslSessionContext) context.sessionContext()).setSessionCacheEnabled(false);
+    if (context.isServer()) {
+      // What a resumed session shows is checked by the application, as in a new one.
+      return context;
+    }
+    SSLSessionContext sessions = context.sessionContext();
+    if (sessions instanceof OpenSslSessionContext openSsl) {
+      openSsl.setSessionCacheEnabled(false);
+    } else {
+      sessions.setSessionCacheSize(1);
+      sessions.setSessionTimeout(1);
+    }
     return context;
+  }
+
+  /** The part of a profile that only engines know. */
+  private static final class ProfiledContext extends DelegatingSslContext {
+    private final TlsProfile profile;
+
+    ProfiledContext(SslContext context, TlsProfile profile) {
+      super(context);
+      this.profile = profile;
+    }
+
+    @Override
+    protected void initEngine(SSLEngine engine) {
+      SSLParameters parameters = engine.getSSLParameters();
+      apply(profile, parameters);
+      engine.setSSLParameters(parameters);
+    }
   }
 }

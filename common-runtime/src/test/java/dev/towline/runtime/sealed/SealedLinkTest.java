@@ -16,6 +16,7 @@ import dev.towline.runtime.sealed.SealedFailure.Reason;
 import dev.towline.runtime.sealed.SealedLink.Step;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Requirement;
 import io.grpc.netty.shaded.io.netty.buffer.UnpooledByteBufAllocator;
 import java.time.Clock;
@@ -94,6 +95,25 @@ final class SealedLinkTest {
     assertThat(step.frames()).isEmpty();
     assertThat(step.failure().reason()).isEqualTo(Reason.BAD_RECORD);
     assertThat(step.failure().suspicious()).isTrue();
+  }
+
+  @Test
+  @Requirement("T2")
+  void fipsProfile_framesBothWays_arriveAndAlteredOnesDoNot() {
+    var pair =
+        new Pair(TlsProfile.FIPS, fleet.issue(Role.AGENT, "a1"), fleet.issue(Role.MANAGER, "m1"));
+    pair.handshake();
+
+    assertThat(pair.manager.feed(joined(pair.agent.send(heartbeat(1)).outgoing())).frames())
+        .containsExactly(heartbeat(1));
+    assertThat(pair.agent.feed(joined(pair.manager.send(welcome()).outgoing())).frames())
+        .containsExactly(welcome());
+    assertThat(pair.manager.cipherSuite()).isEqualTo("TLS_AES_256_GCM_SHA384");
+
+    byte[] sealed = joined(pair.agent.send(heartbeat(2)).outgoing()).toByteArray();
+    sealed[sealed.length - 3] ^= 1;
+    assertThat(pair.manager.feed(ByteString.copyFrom(sealed)).failure().reason())
+        .isEqualTo(Reason.BAD_RECORD);
   }
 
   @Test
@@ -252,18 +272,24 @@ final class SealedLinkTest {
     SealedFailure managerFailure;
 
     Pair(IssuedIdentity agentIdentity, IssuedIdentity managerIdentity) {
+      this(TlsProfile.MODERN, agentIdentity, managerIdentity);
+    }
+
+    Pair(TlsProfile profile, IssuedIdentity agentIdentity, IssuedIdentity managerIdentity) {
       var allocator = UnpooledByteBufAllocator.DEFAULT;
       agent =
           SealedLink.agentEnd(
               SealedChannel.client(
-                  FleetTls.innerClient(() -> Optional.of(agentIdentity), fleet.verifier(), MANAGER),
+                  FleetTls.innerClient(
+                      profile, () -> Optional.of(agentIdentity), fleet.verifier(), MANAGER),
                   fleet.verifier(),
                   MANAGER,
                   allocator));
       manager =
           SealedLink.managerEnd(
               SealedChannel.server(
-                  FleetTls.innerServer(() -> Optional.of(managerIdentity), fleet.verifier(), AGENT),
+                  FleetTls.innerServer(
+                      profile, () -> Optional.of(managerIdentity), fleet.verifier(), AGENT),
                   fleet.verifier(),
                   AGENT,
                   allocator));

@@ -14,6 +14,7 @@ import dev.towline.proto.v1.SignedDirective;
 import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import dev.towline.runtime.testing.Await;
@@ -22,6 +23,7 @@ import dev.towline.runtime.testing.FakeManager;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -367,6 +369,25 @@ final class NodeSessionTest {
     second.awaitResult(1);
     assertThat(states).doesNotContain("offline");
     assertThat(store().load().orElseThrow().leaf()).isEqualTo(second.peer().leaf());
+  }
+
+  @Test
+  @Requirement("T2")
+  void listenerOfAnOlderProfile_getsAnRsaCertificateInItsSession() throws Exception {
+    FakeManager manager = direct();
+    NodeSession.Parts parts = parts(List.of(manager.address()), journal(directory));
+    parts.member().speaks(TlsProfile.STRONG);
+    parts.member().listens();
+    start(parts);
+
+    Await.until("an RSA certificate", () -> parts.member().presentedRsa().isPresent());
+
+    IssuedIdentity rsa = parts.member().presentedRsa().orElseThrow();
+    assertThat(rsa.leaf().getPublicKey().getAlgorithm()).isEqualTo("RSA");
+    assertThat(parts.member().verifier().check(rsa.chain())).isInstanceOf(PeerCheck.Trusted.class);
+    assertThat(store().loadRsa().orElseThrow().leaf()).isEqualTo(rsa.leaf());
+    assertThat(parts.member().identity().leaf()).isEqualTo(identity.leaf());
+    assertThat(states).doesNotContain("offline");
   }
 
   private static void expectEvent(FakeManager manager, int count, String code) {

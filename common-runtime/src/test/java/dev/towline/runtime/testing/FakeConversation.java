@@ -21,6 +21,7 @@ import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.Signatures;
+import java.security.PublicKey;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -185,22 +186,28 @@ public final class FakeConversation {
                 .build());
       }
       case RENEW -> {
-        var key =
-            CertificateRequests.verifiedKey(frame.getRenew().getCertificateRequest().toByteArray());
-        send(
-            ManagerFrame.newBuilder()
-                .setRenewed(
-                    CertificateRenewed.newBuilder()
-                        .addAllChain(
-                            Certificates.toProto(
-                                manager
-                                    .fleet()
-                                    .certify(peer.identity(), key, manager.renewedValidity)))
-                        .addAllRoots(Certificates.toProto(manager.fleet().roots())))
-                .build());
+        var wanted = frame.getRenew();
+        var renewed =
+            CertificateRenewed.newBuilder()
+                .addAllRoots(Certificates.toProto(manager.fleet().roots()));
+        if (!wanted.getCertificateRequest().isEmpty()) {
+          var key = CertificateRequests.verifiedKey(wanted.getCertificateRequest().toByteArray());
+          renewed.addAllChain(certified(key));
+        }
+        if (!wanted.getRsaCertificateRequest().isEmpty()) {
+          var key =
+              CertificateRequests.verifiedRsaKey(wanted.getRsaCertificateRequest().toByteArray());
+          renewed.addAllRsaChain(certified(key));
+        }
+        send(ManagerFrame.newBuilder().setRenewed(renewed).build());
       }
       default -> {}
     }
+  }
+
+  private List<ByteString> certified(PublicKey key) {
+    return Certificates.toProto(
+        manager.fleet().certify(peer.identity(), key, manager.renewedValidity));
   }
 
   public void acknowledge(DirectiveResult result) {

@@ -24,6 +24,8 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,6 +56,7 @@ public final class Fleet {
   private final List<String> hostNames;
   private volatile CertificateAuthority issuing;
   private volatile IssuedIdentity manager;
+  private volatile @Nullable IssuedIdentity rsa;
   private volatile DirectiveSigner signer;
 
   private Fleet(
@@ -135,6 +138,18 @@ public final class Fleet {
     return manager;
   }
 
+  /** The manager's RSA certificate for peers of older suites; empty where no profile wants one. */
+  public Optional<IssuedIdentity> managerRsa() {
+    return Optional.ofNullable(rsa);
+  }
+
+  /** From now on the manager has an RSA certificate too; making its key takes a moment. */
+  public synchronized void needRsa() {
+    if (rsa == null) {
+      rsa = newRsa(Keys.newRsa(random));
+    }
+  }
+
   /** The CA that signs members now. */
   public X509Certificate issuingCertificate() {
     return issuing.certificate();
@@ -158,6 +173,9 @@ public final class Fleet {
       if (clock.instant().isAfter(manager.halfLife())) {
         manager = newManager(manager.identity());
         log.info("renewed the manager's certificate until {}", manager.expires());
+        if (rsa != null) {
+          rsa = newRsa(Keys.newRsa(random));
+        }
       }
       if (clock.instant().isAfter(signer.halfLife())) {
         signer = newSigner();
@@ -188,6 +206,16 @@ public final class Fleet {
                 issuing.certificate()));
     identityStore.save(issued, roots());
     return issued;
+  }
+
+  private IssuedIdentity newRsa(KeyPair pair) {
+    NodeIdentity identity = manager.identity();
+    return new IssuedIdentity(
+        identity,
+        pair.getPrivate(),
+        List.of(
+            issuing.issueServer(identity, pair.getPublic(), MANAGER_CERTIFICATE, hostNames),
+            issuing.certificate()));
   }
 
   private DirectiveSigner newSigner() {

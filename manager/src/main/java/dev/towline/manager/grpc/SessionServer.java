@@ -6,7 +6,9 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.sealed.SealedLink;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.PeerInterceptor;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -14,7 +16,6 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -49,18 +50,23 @@ public final class SessionServer implements AutoCloseable {
       Fleet fleet,
       PeerVerifier verifier,
       Events events,
-      InstantSource clock,
+      TlsProfile profile,
       Executor executor,
       List<BindableService> services)
       throws IOException {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(listen, port))
             .protocolNegotiator(
-                new TamperWatch(
+                new HandshakeWatch(
                     FleetTls.server(
-                        () -> Optional.of(fleet.manager()), verifier, ClientAuth.OPTIONAL),
-                    events,
-                    clock))
+                        profile,
+                        () -> Optional.of(fleet.manager()),
+                        fleet::managerRsa,
+                        verifier,
+                        ClientAuth.OPTIONAL),
+                    profile,
+                    new TamperWatch(events, System::nanoTime),
+                    System::nanoTime))
             .executor(executor)
             .intercept(
                 new PeerInterceptor(

@@ -11,6 +11,7 @@ import dev.towline.proto.v1.TraceHop;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -46,14 +47,9 @@ public final class PathTraces {
   /** Host first, manager last. */
   public List<TraceHop> trace(Node host) {
     List<Asked> asked = new ArrayList<>();
-    asked.add(ask(host.role().toProto(), host.id(), host.name(), host.path().getSourceAddress()));
+    asked.add(ask(host.role().toProto(), host.id(), host.name(), Optional.of(host)));
     for (PathHop hop : host.path().getHopsList()) {
-      asked.add(
-          ask(
-              hop.getRole(),
-              hop.getId(),
-              hop.getName(),
-              hosts.node(hop.getId()).map(node -> node.path().getSourceAddress()).orElse("")));
+      asked.add(ask(hop.getRole(), hop.getId(), hop.getName(), hosts.node(hop.getId())));
     }
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     asked.forEach(each -> await(each, deadline));
@@ -68,9 +64,17 @@ public final class PathTraces {
     return hops;
   }
 
-  private Asked ask(Role role, String id, String name, String address) {
+  private Asked ask(Role role, String id, String name, Optional<Node> known) {
     return new Asked(
-        TraceHop.newBuilder().setRole(role).setId(id).setName(name).setAddress(address),
+        TraceHop.newBuilder()
+            .setRole(role)
+            .setId(id)
+            .setName(name)
+            .setAddress(known.map(node -> node.path().getSourceAddress()).orElse(""))
+            .setTls(
+                known
+                    .map(node -> (node.tlsProtocol() + " " + node.tlsCipherSuite()).strip())
+                    .orElse("")),
         sessions.probe(id));
   }
 

@@ -4,8 +4,10 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
+import dev.towline.runtime.tls.TlsProfile;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,6 +60,13 @@ public final class Catalogue {
             "no",
             false,
             "whether a host that was shut down, not lost, raises an alert"));
+    add(
+        new Setting(
+            EffectivePolicy.TLS_PROFILE,
+            new Setting.Choice(Arrays.stream(TlsProfile.values()).map(TlsProfile::label).toList()),
+            TlsProfile.MODERN.label(),
+            true,
+            "TLS versions and suites of a host, from its next connection on"));
   }
 
   private void add(Setting setting) {

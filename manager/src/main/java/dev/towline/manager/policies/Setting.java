@@ -2,6 +2,7 @@ package dev.towline.manager.policies;
 
 import dev.towline.runtime.policy.SettingDuration;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -76,6 +77,33 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     @Override
     public String allowed() {
       return least + " to " + most + ", or " + UNLIMITED;
+    }
+  }
+
+  /** One of a few words. */
+  public record Choice(List<String> words) implements Type {
+    public Choice {
+      words = List.copyOf(words);
+    }
+
+    @Override
+    public Optional<String> canonical(String text) {
+      return words.contains(text) ? Optional.of(text) : Optional.empty();
+    }
+
+    @Override
+    public String label() {
+      return "choice";
+    }
+
+    @Override
+    public String unit() {
+      return "";
+    }
+
+    @Override
+    public String allowed() {
+      return String.join(", ", words);
     }
   }
 

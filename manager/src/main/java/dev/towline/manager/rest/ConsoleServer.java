@@ -2,6 +2,7 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.console.Console;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.Channel;
 import io.grpc.ServerServiceDefinition;
 import io.javalin.Javalin;
@@ -25,10 +26,11 @@ public final class ConsoleServer implements AutoCloseable {
       String address,
       int port,
       Fleet fleet,
+      TlsProfile profile,
       Channel admin,
       List<ServerServiceDefinition> services,
       Console console) {
-    tls = new ManagerTls(fleet);
+    tls = new ManagerTls(fleet, profile);
     var transcoder = new Transcoder(admin, services);
     server =
         Javalin.create(config -> {
@@ -38,7 +40,7 @@ public final class ConsoleServer implements AutoCloseable {
           config.http.maxRequestSize = LARGEST_BODY;
           config.http.defaultContentType = "text/plain; charset=utf-8";
           config.jetty.addConnector(
-              (jetty, http) -> Connectors.tls(jetty, http, tls.factory(), address, port));
+              (jetty, http) -> Connectors.tls(jetty, http, tls.factory(), profile, address, port));
           config.jetty.modifyServer(jetty -> jetty.insertHandler(new GrpcBridge(admin, services)));
           for (HandlerType verb : List.of(HandlerType.GET, HandlerType.POST, HandlerType.DELETE)) {
             config.routes.addHttpHandler(

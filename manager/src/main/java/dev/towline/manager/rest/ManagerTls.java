@@ -2,19 +2,23 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import javax.net.ssl.SSLParameters;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * TLS 1.3 with the manager's own certificate for Jetty's ports. The root goes along, so that a
- * first login can show its fingerprint.
+ * TLS of the manager's profile with its own certificates for Jetty's ports. The root goes along, so
+ * that a first login can show its fingerprint.
  *
  * <p>Threading: {@link #reloadIfRenewed} may be called by any thread; new connections get the new
  * certificate, established ones go on.
@@ -24,13 +28,16 @@ final class ManagerTls {
   private static final char[] NO_PASSWORD = new char[0];
 
   private final Fleet fleet;
-  private final SslContextFactory.Server factory = new SslContextFactory.Server();
+  private final SslContextFactory.Server factory;
   private X509Certificate served;
 
-  ManagerTls(Fleet fleet) {
+  ManagerTls(Fleet fleet, TlsProfile profile) {
     this.fleet = fleet;
+    this.factory = new ProfiledFactory(profile);
     factory.setSniRequired(false);
-    factory.setIncludeProtocols("TLSv1.3");
+    factory.setIncludeProtocols(profile.protocols().toArray(String[]::new));
+    factory.setExcludeCipherSuites();
+    factory.setIncludeCipherSuites(profile.suites().toArray(String[]::new));
     factory.setUseCipherSuitesOrder(true);
     factory.setKeyStore(keyStore());
     factory.setKeyStorePassword("");
@@ -56,17 +63,40 @@ final class ManagerTls {
   }
 
   private KeyStore keyStore() {
-    IssuedIdentity identity = fleet.manager();
-    List<X509Certificate> chain = new ArrayList<>(identity.chain());
-    chain.add(fleet.roots().getLast());
     try {
       KeyStore store = KeyStore.getInstance("PKCS12");
       store.load(null, NO_PASSWORD);
-      store.setKeyEntry(
-          "manager", identity.key(), NO_PASSWORD, chain.toArray(X509Certificate[]::new));
+      put(store, "manager", fleet.manager());
+      Optional<IssuedIdentity> rsa = fleet.managerRsa();
+      if (rsa.isPresent()) {
+        put(store, "manager-rsa", rsa.get());
+      }
       return store;
     } catch (GeneralSecurityException | IOException e) {
       throw new IllegalStateException("the manager's certificate can't be served", e);
+    }
+  }
+
+  private void put(KeyStore store, String alias, IssuedIdentity identity)
+      throws GeneralSecurityException {
+    List<X509Certificate> chain = new ArrayList<>(identity.chain());
+    chain.add(fleet.roots().getLast());
+    store.setKeyEntry(alias, identity.key(), NO_PASSWORD, chain.toArray(X509Certificate[]::new));
+  }
+
+  /** Narrows what Jetty has no setting for. */
+  private static final class ProfiledFactory extends SslContextFactory.Server {
+    private final TlsProfile profile;
+
+    ProfiledFactory(TlsProfile profile) {
+      this.profile = profile;
+    }
+
+    @Override
+    public SSLParameters customize(SSLParameters parameters) {
+      SSLParameters customized = super.customize(parameters);
+      FleetTls.apply(profile, customized);
+      return customized;
     }
   }
 }

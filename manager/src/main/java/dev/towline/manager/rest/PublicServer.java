@@ -2,6 +2,7 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.install.PublicSite;
+import dev.towline.runtime.tls.TlsProfile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
@@ -32,15 +33,21 @@ public final class PublicServer implements AutoCloseable {
   private final ManagerTls tls;
   private final Server server;
 
-  public PublicServer(String address, int tlsPort, int plainPort, Fleet fleet, PublicSite site) {
-    tls = new ManagerTls(fleet);
+  public PublicServer(
+      String address,
+      int tlsPort,
+      int plainPort,
+      Fleet fleet,
+      TlsProfile profile,
+      PublicSite site) {
+    tls = new ManagerTls(fleet, profile);
     var threads = new QueuedThreadPool(MOST_THREADS);
     threads.setName("public");
     threads.setDaemon(true);
     threads.setVirtualThreadsExecutor(Executors.newVirtualThreadPerTaskExecutor());
     server = new Server(threads);
     var http = new HttpConfiguration();
-    server.addConnector(Connectors.tls(server, http, tls.factory(), address, tlsPort));
+    server.addConnector(Connectors.tls(server, http, tls.factory(), profile, address, tlsPort));
     server.addConnector(Connectors.plain(server, http, address, plainPort));
     server.setHandler(new SiteHandler(site));
     try {

@@ -1,13 +1,14 @@
 package dev.towline.manager.session;
 
-import com.google.protobuf.ByteString;
 import dev.towline.manager.fleet.Validities;
 import dev.towline.proto.v1.CertificateRenewed;
+import dev.towline.proto.v1.RenewCertificate;
 import dev.towline.runtime.identity.CertificateRequests;
 import dev.towline.runtime.identity.Certificates;
 import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,16 +22,30 @@ final class CertificateRenewal {
   static void run(
       SessionServices services,
       SessionPeer peer,
-      ByteString request,
+      RenewCertificate wanted,
       SessionWrites writes,
       Consumer<CertificateRenewed> reply) {
-    PublicKey key;
+    byte[] request = wanted.getCertificateRequest().toByteArray();
+    byte[] rsaRequest = wanted.getRsaCertificateRequest().toByteArray();
+    CertificateRenewed.Builder renewed = CertificateRenewed.newBuilder();
+    Optional<PublicKey> key;
     try {
-      key = CertificateRequests.verifiedKey(request.toByteArray());
-      List<String> wanted = CertificateRequests.requestedUris(request.toByteArray());
-      if (!List.of(peer.identity().uri()).containsAll(wanted)) {
-        throw new IllegalArgumentException(
-            "certificate request: for %s (expected: %s)".formatted(wanted, peer.identity().uri()));
+      if (rsaRequest.length > 0) {
+        checkName(peer, rsaRequest);
+        renewed.addAllRsaChain(
+            Certificates.toProto(
+                services
+                    .fleet()
+                    .issue(
+                        peer.identity(),
+                        CertificateRequests.verifiedRsaKey(rsaRequest),
+                        Validities.of(peer.identity().role()))));
+      }
+      if (request.length == 0 && rsaRequest.length > 0) {
+        key = Optional.empty();
+      } else {
+        key = Optional.of(CertificateRequests.verifiedKey(request));
+        checkName(peer, request);
       }
     } catch (IllegalArgumentException e) {
       services
@@ -38,8 +53,13 @@ final class CertificateRenewal {
           .record("renewal.refused", peer.identity().id(), String.valueOf(e.getMessage()));
       return;
     }
+    if (key.isEmpty()) {
+      log.info("gave {} an RSA certificate for older suites", peer.identity());
+      reply.accept(renewed.build());
+      return;
+    }
     List<X509Certificate> chain =
-        services.fleet().issue(peer.identity(), key, Validities.of(peer.identity().role()));
+        services.fleet().issue(peer.identity(), key.get(), Validities.of(peer.identity().role()));
     long now = services.clock().millis();
     writes.add(
         tx -> tx.nodes().addCertificate(peer.identity().id(), chain.getFirst(), now),
@@ -49,10 +69,18 @@ final class CertificateRenewal {
               peer.identity(),
               chain.getFirst().getNotAfter());
           reply.accept(
-              CertificateRenewed.newBuilder()
+              renewed
                   .addAllChain(Certificates.toProto(chain))
                   .addAllRoots(Certificates.toProto(services.fleet().roots()))
                   .build());
         });
+  }
+
+  private static void checkName(SessionPeer peer, byte[] request) {
+    List<String> wanted = CertificateRequests.requestedUris(request);
+    if (!List.of(peer.identity().uri()).containsAll(wanted)) {
+      throw new IllegalArgumentException(
+          "certificate request: for %s (expected: %s)".formatted(wanted, peer.identity().uri()));
+    }
   }
 }

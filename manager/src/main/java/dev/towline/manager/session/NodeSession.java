@@ -16,6 +16,7 @@ import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.Probe;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.RenewCertificate;
 import dev.towline.proto.v1.RetryAfter;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SessionClosed;
@@ -470,7 +471,7 @@ public final class NodeSession {
           results.result(frame.getResult());
         }
       }
-      case RENEW -> renew(frame.getRenew().getCertificateRequest());
+      case RENEW -> renew(frame.getRenew());
       case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
       case GOODBYE -> goodbye(frame.getGoodbye());
       case TUNNEL -> tunnel(frame.getTunnel());
@@ -539,7 +540,7 @@ public final class NodeSession {
     }
   }
 
-  private void renew(ByteString request) {
+  private void renew(RenewCertificate request) {
     CertificateRenewal.run(
         services,
         peer,

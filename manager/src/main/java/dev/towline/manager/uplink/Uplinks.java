@@ -9,6 +9,7 @@ import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.sealed.SealedChannel;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.buffer.ByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.buffer.PooledByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -29,7 +30,12 @@ public final class Uplinks {
   private final ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
 
   public Uplinks(
-      Fleet fleet, PeerVerifier verifier, Sessions sessions, Events events, Executor executor) {
+      TlsProfile profile,
+      Fleet fleet,
+      PeerVerifier verifier,
+      Sessions sessions,
+      Events events,
+      Executor executor) {
     this.fleet = fleet;
     this.verifier = verifier;
     this.sessions = sessions;
@@ -37,6 +43,7 @@ public final class Uplinks {
     this.executor = executor;
     this.tls =
         FleetTls.innerServer(
+            profile,
             () -> Optional.of(fleet.manager()),
             verifier,
             identity -> identity.role() == Role.AGENT);

@@ -373,6 +373,33 @@ final class SessionTest {
   }
 
   @Test
+  @Requirement("T2")
+  void renew_rsaKeyAlone_isCertifiedBesideTheUsualOne() {
+    FakeNode host = fixture.host("web-1");
+    var session = host.connect();
+    session.send(rsaRequest(Keys.newRsa(new SecureRandom())));
+
+    var renewed = session.take(ManagerFrame::hasRenewed).getRenewed();
+
+    assertThat(renewed.getChainList()).isEmpty();
+    var chain = dev.towline.runtime.identity.Certificates.fromProto(renewed.getRsaChainList());
+    assertThat(chain.getFirst().getPublicKey().getAlgorithm()).isEqualTo("RSA");
+    assertThat(PeerVerifier.identityOf(chain.getFirst())).contains(host.identity().identity());
+
+    session.send(rsaRequest(Keys.newP256(new SecureRandom())));
+    fixture.event("renewal.refused");
+  }
+
+  private static AgentFrame rsaRequest(java.security.KeyPair key) {
+    return AgentFrame.newBuilder()
+        .setRenew(
+            RenewCertificate.newBuilder()
+                .setRsaCertificateRequest(
+                    com.google.protobuf.ByteString.copyFrom(CertificateRequests.create(key))))
+        .build();
+  }
+
+  @Test
   void securityEvent_reportedTwice_isStoredOnceAndAcknowledged() {
     FakeNode host = fixture.host("web-1");
     var session = host.connect();

@@ -23,6 +23,7 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import dev.towline.runtime.tls.FleetTls;
 import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.stub.StreamObserver;
 import java.security.PrivateKey;
 import java.security.SecureRandom;
@@ -83,14 +84,26 @@ public final class FakeNode implements AutoCloseable {
 
   /** A session that has said nothing yet. */
   public Session dial() {
-    Session session = new Session(channel());
+    return dial(channel());
+  }
+
+  private Session dial(ManagedChannel channel) {
+    Session session = new Session(channel);
     sessions.add(session);
     return session;
   }
 
   /** A session that was welcomed; what it was given is remembered as a real node does. */
   public Session connect() {
-    Session session = dial();
+    return welcomed(dial());
+  }
+
+  /** The same over TLS of the test's own. */
+  public Session connect(SslContext tls) {
+    return welcomed(dial(fixture.channels().open(fixture.address(), tls)));
+  }
+
+  private Session welcomed(Session session) {
     session.hello();
     Welcome welcome = session.take(ManagerFrame::hasWelcome).getWelcome();
     lastGeneration = welcome.getGeneration();

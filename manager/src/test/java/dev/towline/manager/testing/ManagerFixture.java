@@ -17,6 +17,7 @@ import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -49,6 +50,14 @@ public final class ManagerFixture implements AutoCloseable {
   }
 
   public ManagerFixture(Path directory, Clock clock) {
+    this(directory, clock, TlsProfile.MODERN);
+  }
+
+  public ManagerFixture(Path directory, TlsProfile profile) {
+    this(directory, Clock.systemUTC(), profile);
+  }
+
+  private ManagerFixture(Path directory, Clock clock, TlsProfile profile) {
     this.directory = directory;
     this.clock = clock;
     this.config =
@@ -63,7 +72,8 @@ public final class ManagerFixture implements AutoCloseable {
             Optional.empty(),
             Optional.empty(),
             Duration.ofSeconds(60),
-            Optional.empty());
+            Optional.empty(),
+            profile);
     this.manager = Manager.start(config, clock, new SecureRandom());
   }
 

@@ -3,7 +3,9 @@ package dev.towline.proxy.clients;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.PeerInterceptor;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.Server;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
@@ -43,10 +45,12 @@ public final class ClientServer implements AutoCloseable {
   public ClientServer(
       InetSocketAddress listen,
       SslContext tls,
+      TlsProfile profile,
       PeerVerifier verifier,
       ServerServiceDefinition sessions,
       ServerServiceDefinition enrollment,
-      PeerInterceptor.DenialListener denials)
+      PeerInterceptor.DenialListener denials,
+      HandshakeWatch.Listener handshakes)
       throws IOException {
     var access =
         new PeerInterceptor(
@@ -58,7 +62,7 @@ public final class ClientServer implements AutoCloseable {
             });
     this.server =
         NettyServerBuilder.forAddress(listen)
-            .sslContext(tls)
+            .protocolNegotiator(new HandshakeWatch(tls, profile, handshakes, System::nanoTime))
             .directExecutor()
             .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
             .flowControlWindow(FLOW_CONTROL_WINDOW)

@@ -1,6 +1,7 @@
 package dev.towline.proxy.config;
 
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import java.util.List;
 
 /**
@@ -13,6 +14,7 @@ import java.util.List;
  * @param managerPublic public HTTPS ports of managers, for what the HTTP ports serve
  * @param uplinkConnections TCP connections to the manager
  * @param mirrorMegabytes packages kept on disk
+ * @param tlsProfile what it speaks with agents and managers
  */
 public record ProxyConfig(
     String listen,
@@ -21,7 +23,8 @@ public record ProxyConfig(
     List<ServerAddress> servers,
     List<ServerAddress> managerPublic,
     int uplinkConnections,
-    int mirrorMegabytes) {
+    int mirrorMegabytes,
+    TlsProfile tlsProfile) {
   public ProxyConfig {
     httpPorts = List.copyOf(httpPorts);
     servers = List.copyOf(servers);

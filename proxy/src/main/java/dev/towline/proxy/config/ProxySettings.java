@@ -3,6 +3,7 @@ package dev.towline.proxy.config;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +26,7 @@ public final class ProxySettings {
   private static final String MANAGER_PUBLIC = "manager-public";
   private static final String CONNECTIONS = "uplink-connections";
   private static final String MIRROR = "mirror-megabytes";
+  private static final String TLS_PROFILE = "tls-profile";
   private static final int MOST_PORTS = 65_535;
   private static final int MOST_CONNECTIONS = 4;
   private static final int MOST_MEGABYTES = 1 << 20;
@@ -43,6 +45,7 @@ public final class ProxySettings {
     put(MANAGER_PUBLIC, List.of(), source);
     put(CONNECTIONS, List.of("2"), source);
     put(MIRROR, List.of("1024"), source);
+    put(TLS_PROFILE, List.of(TlsProfile.MODERN.label()), source);
   }
 
   /** Takes a source's values; a key nobody knows is a problem. */
@@ -93,11 +96,26 @@ public final class ProxySettings {
     List<ServerAddress> publics = addresses(MANAGER_PUBLIC, found);
     int connections = number(CONNECTIONS, one(CONNECTIONS, found), 1, MOST_CONNECTIONS, found);
     int mirror = number(MIRROR, one(MIRROR, found), 1, MOST_MEGABYTES, found);
+    String profileLabel = one(TLS_PROFILE, found);
+    Optional<TlsProfile> profile = TlsProfile.of(profileLabel);
+    if (profile.isEmpty()) {
+      found.add(
+          "%s: '%s' (expected: one of %s)"
+              .formatted(TLS_PROFILE, profileLabel, TlsProfile.labels()));
+    }
     if (!found.isEmpty()) {
       throw new TowlineException(
           INVALID, String.join("; ", found), "see 'towline-proxy config show'");
     }
-    return new ProxyConfig(listen, port, httpPorts, servers, publics, connections, mirror);
+    return new ProxyConfig(
+        listen,
+        port,
+        httpPorts,
+        servers,
+        publics,
+        connections,
+        mirror,
+        profile.orElse(TlsProfile.MODERN));
   }
 
   /** One line per setting: key, value, source. */

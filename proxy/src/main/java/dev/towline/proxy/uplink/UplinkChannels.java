@@ -5,6 +5,7 @@ import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -24,8 +25,9 @@ public final class UplinkChannels {
 
   private final SslContext tls;
 
-  public UplinkChannels(Supplier<Optional<IssuedIdentity>> identity, PeerVerifier verifier) {
-    this.tls = FleetTls.client(identity, verifier, peer -> peer.role() == Role.MANAGER);
+  public UplinkChannels(
+      TlsProfile profile, Supplier<Optional<IssuedIdentity>> identity, PeerVerifier verifier) {
+    this.tls = FleetTls.client(profile, identity, verifier, peer -> peer.role() == Role.MANAGER);
   }
 
   /** A channel that holds one TCP connection, opened with its first call. */

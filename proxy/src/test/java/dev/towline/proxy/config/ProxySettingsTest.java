@@ -31,7 +31,8 @@ class ProxySettingsTest {
                 List.of(new ServerAddress("manager.example", 7443)),
                 List.of(),
                 2,
-                1024));
+                1024,
+                dev.towline.runtime.tls.TlsProfile.MODERN));
   }
 
   @Test

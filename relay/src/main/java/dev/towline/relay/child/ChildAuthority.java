@@ -4,6 +4,7 @@ import dev.towline.relay.link.PairingKey;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -20,18 +21,29 @@ public sealed interface ChildAuthority {
 
   SslContext tls();
 
+  /** What its TLS speaks. */
+  TlsProfile profile();
+
   PeerVerifier verifier();
 
   /** What the hello to a parent proves; empty when the certificate already proves it. */
   byte[] proof(X509Certificate parent, byte[] nonce);
 
   /** Holds a certificate of the fleet. */
-  record Registered(Supplier<Optional<IssuedIdentity>> identity, PeerVerifier verifier)
+  record Registered(
+      TlsProfile profile,
+      Supplier<Optional<IssuedIdentity>> identity,
+      Supplier<Optional<IssuedIdentity>> rsa,
+      PeerVerifier verifier)
       implements ChildAuthority {
+
+    public Registered(Supplier<Optional<IssuedIdentity>> identity, PeerVerifier verifier) {
+      this(TlsProfile.MODERN, identity, Optional::empty, verifier);
+    }
 
     @Override
     public SslContext tls() {
-      return FleetTls.server(identity, verifier, ClientAuth.REQUIRE);
+      return FleetTls.server(profile, identity, rsa, verifier, ClientAuth.REQUIRE);
     }
 
     @Override
@@ -60,6 +72,12 @@ public sealed interface ChildAuthority {
       } catch (SSLException e) {
         throw new IllegalStateException("TLS context can't be made", e);
       }
+    }
+
+    /** Its parent is a relay of the fleet, which has TLS 1.3 in every profile. */
+    @Override
+    public TlsProfile profile() {
+      return TlsProfile.MODERN;
     }
 
     @Override

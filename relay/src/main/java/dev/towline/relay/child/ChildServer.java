@@ -7,6 +7,8 @@ import dev.towline.relay.tunnel.CarryMethod;
 import dev.towline.relay.tunnel.Frame;
 import dev.towline.relay.tunnel.Tunnel;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.HandshakeRefusal;
+import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.PeerInterceptor;
 import io.grpc.Attributes;
 import io.grpc.Metadata;
@@ -23,6 +25,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +40,19 @@ import org.slf4j.LoggerFactory;
 final class ChildServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ChildServer.class);
   private static final int MAX_STREAMS = 20_000;
+
+  private static final HandshakeWatch.Listener REFUSED =
+      new HandshakeWatch.Listener() {
+        @Override
+        public void outsideProfile(String peer, HandshakeRefusal refusal) {
+          LOG.warn("tls.refused: {}: {}", peer, refusal);
+        }
+
+        @Override
+        public void failed(String peer, SSLException failure) {
+          LOG.debug("TLS with {} failed: {}", peer, failure.getMessage());
+        }
+      };
 
   private final Server server;
 
@@ -94,7 +110,8 @@ final class ChildServer implements AutoCloseable {
             .withChildOption(ChannelOption.WRITE_BUFFER_WATER_MARK, LinkBuffers.WRITES)
             .withChildOption(ChannelOption.RECVBUF_ALLOCATOR, LinkBuffers.reads())
             .directExecutor()
-            .sslContext(authority.tls())
+            .protocolNegotiator(
+                new HandshakeWatch(authority.tls(), authority.profile(), REFUSED, System::nanoTime))
             .handshakeTimeout(10, TimeUnit.SECONDS)
             .flowControlWindow(CarryMethod.FLOW_CONTROL_WINDOW)
             .maxInboundMessageSize(4 * Tunnel.MAX_CHUNK)

@@ -7,6 +7,7 @@ import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.CheckingTrustManager;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import java.security.GeneralSecurityException;
 import java.security.cert.Certificate;
@@ -33,6 +34,7 @@ final class ChildTrust {
 
   ChildTrust(
       Child child,
+      TlsProfile profile,
       Supplier<Optional<IssuedIdentity>> identity,
       Supplier<List<X509Certificate>> roots,
       PeerVerifier verifier) {
@@ -40,7 +42,7 @@ final class ChildTrust {
     this.identity = identity;
     this.roots = roots;
     this.verifier = verifier;
-    this.tls = makeTls();
+    this.tls = makeTls(profile);
   }
 
   /** What a child is taken for. */
@@ -58,10 +60,11 @@ final class ChildTrust {
     return tls;
   }
 
-  private SslContext makeTls() {
+  private SslContext makeTls(TlsProfile profile) {
     return child.mayBeUnregistered()
-        ? FleetTls.client(() -> identity.get().map(this::withRoots), new ListedOrSelfSigned())
-        : FleetTls.client(identity, verifier, this::isListed);
+        ? FleetTls.client(
+            profile, () -> identity.get().map(this::withRoots), new ListedOrSelfSigned())
+        : FleetTls.client(profile, identity, verifier, this::isListed);
   }
 
   /** A child that knows only the root's fingerprint needs to see the root. */

@@ -7,6 +7,7 @@ import dev.towline.relay.tunnel.Connector;
 import dev.towline.relay.tunnel.CreditBudget;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.tls.TlsProfile;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.time.InstantSource;
@@ -33,6 +34,7 @@ public final class RelayParent implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RelayParent.class);
 
   private final RelayIo io;
+  private final TlsProfile profile;
   private final Supplier<Optional<IssuedIdentity>> identity;
   private final Supplier<List<X509Certificate>> roots;
   private final PeerVerifier verifier;
@@ -48,6 +50,7 @@ public final class RelayParent implements AutoCloseable {
       RelayIo io,
       ParentSettings settings,
       String ownId,
+      TlsProfile profile,
       Supplier<Optional<IssuedIdentity>> identity,
       Supplier<List<X509Certificate>> roots,
       PeerVerifier verifier,
@@ -58,6 +61,7 @@ public final class RelayParent implements AutoCloseable {
       Executor lookups,
       Runnable changed) {
     this.io = io;
+    this.profile = profile;
     this.identity = identity;
     this.roots = roots;
     this.verifier = verifier;
@@ -157,7 +161,7 @@ public final class RelayParent implements AutoCloseable {
   }
 
   private ChildTrust trust(Child child) {
-    return new ChildTrust(child, identity, roots, verifier);
+    return new ChildTrust(child, profile, identity, roots, verifier);
   }
 
   private static boolean sameButPairing(Child now, Child before) {

@@ -18,6 +18,7 @@ import dev.towline.relay.status.LinkView;
 import dev.towline.relay.tunnel.CreditBudget;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -178,6 +179,7 @@ final class Pair implements AutoCloseable {
             io,
             SETTINGS,
             id,
+            TlsProfile.MODERN,
             () -> Optional.of(identity),
             () -> List.of(trusts.root()),
             trusts.verifier(),
