@@ -34,12 +34,13 @@ ensure_browser() {
   apt_install chromium
 }
 
-# ensure_dump_tools: what looks into processes and packets for things that must not be there.
+# ensure_dump_tools: what looks into processes and packets for things that must not be there, and a TLS that is not ours.
 ensure_dump_tools() {
-  have gcore && have tcpdump && have nft && return 0
-  on_debian_as_root || die "gcore, tcpdump or nft is not installed" "tests look with them for plain text where none may be, and count bytes" \
-    "install gdb, tcpdump and nftables and run the command again"
-  apt_install gdb tcpdump nftables
+  have gcore && have tcpdump && have nft && have openssl && return 0
+  on_debian_as_root || die "gcore, tcpdump, nft or openssl is not installed" \
+    "tests look with them for plain text where none may be, count bytes, and try every TLS suite" \
+    "install gdb, tcpdump, nftables and openssl and run the command again"
+  apt_install gdb tcpdump nftables openssl
 }
 
 # test_totals: one line per module and kind of test, read from the reports that are newer than the file $1.
