@@ -270,6 +270,86 @@ final class InstallIT {
     return fleet.ask(RelayInfo.newBuilder(), "relays", "show", name).build();
   }
 
+  @Test
+  @Order(4)
+  @Requirement({"I1", "I2"})
+  void commandForOtherNetworks_isRefused() {
+    CreatedInstallCommand command = fleet.installCommand("--source-network", "203.0.113.0/24");
+    Host host = fresh("curl-only");
+
+    Result result = Fleet.paste(command, host);
+
+    assertThat(result.exitCode()).as(result.toString()).isEqualTo(3);
+    assertThat(result.err()).contains("203.0.113.0/24");
+    assertThat(listed(command.getCommand().getId(), true).getFirst().getLastRefusal())
+        .isEqualTo("TOKEN_WRONG_NETWORK");
+    assertThat(fleet.hosts()).doesNotContainKey(host.name());
+  }
+
+  @Test
+  @Order(4)
+  @Requirement("I2")
+  void commandShownOnceMore_installsTheSame() {
+    CreatedInstallCommand first =
+        fleet.installCommand("--group", "copied", "--source-network", net.subnet());
+    CreatedInstallCommand copied =
+        fleet
+            .ask(
+                CreatedInstallCommand.newBuilder(),
+                "install-command",
+                "show",
+                first.getCommand().getId())
+            .build();
+    Host host = fresh("curl-only");
+
+    fleet.install(copied, host);
+
+    assertThat(copied.getCurlLine()).isEqualTo(first.getCurlLine());
+    assertThat(fleet.hosts().get(host.name()).getGroup()).isEqualTo("copied");
+  }
+
+  @Test
+  @Order(4)
+  @Requirement("I1")
+  void windows_isRefusedWithAClearMessage() {
+    Result result = fleet.run("install-command", "create", "--os", "windows");
+
+    assertThat(result.ok()).isFalse();
+    assertThat(result.err()).contains("there is no agent for Windows");
+  }
+
+  @Test
+  @Order(5)
+  @Requirement("I4")
+  void image_neverEnrollsItself_eachCloneIsAHostOfItsOwn() {
+    Host image = lab.host("image", Image.SYSTEMD, net);
+    CreatedInstallCommand command =
+        fleet.installCommand("--group", "cloned", "--image-system", "--max-uses", "2");
+    Result installed = Fleet.paste(command, image);
+    assertThat(installed.ok()).as(installed.toString()).isTrue();
+    assertThat(installed.out()).contains("ready to be cloned");
+
+    image.reboot();
+
+    Await.until(
+        "the image has said what it is",
+        LIMIT,
+        () ->
+            image
+                .sh("journalctl -u towline-agent -o cat --no-pager")
+                .contains("this host is an image"));
+    assertThat(fleet.hosts()).doesNotContainKey("image");
+    Host one = lab.cloned("clone-1", image, net);
+    Host two = lab.cloned("clone-2", image, net);
+    var first = fleet.awaitState(one.name(), HostState.HOST_STATE_ONLINE, LIMIT);
+    var second = fleet.awaitState(two.name(), HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(first.getId()).isNotEqualTo(second.getId());
+    assertThat(first.getGroup()).isEqualTo("cloned");
+    assertThat(first.getFacts().getMachineId()).isNotEqualTo(second.getFacts().getMachineId());
+    assertThat(listed(command.getCommand().getId(), true).getFirst().getUses()).isEqualTo(2);
+    assertThat(fleet.hosts()).doesNotContainKey("image");
+  }
+
   private static void assertRefused(
       CreatedInstallCommand command, String kind, String code, String words) {
     assertRefused(command, fresh(kind), code, words);

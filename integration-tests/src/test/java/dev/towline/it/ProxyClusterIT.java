@@ -2,9 +2,12 @@ package dev.towline.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.towline.it.topology.Await;
 import dev.towline.it.topology.Connect;
+import dev.towline.it.topology.Fleet;
 import dev.towline.it.topology.Host;
 import dev.towline.it.topology.ProxyCluster;
+import dev.towline.it.topology.Result;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListProxiesResponse;
 import dev.towline.proto.v1.ListProxyClustersResponse;
@@ -12,10 +15,14 @@ import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.Proxy;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer.OrderAnnotation;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,7 +34,9 @@ import org.junit.jupiter.params.provider.ValueSource;
     matches = "true",
     disabledReason = "this build made no packages")
 @Requirement("G6")
+@TestMethodOrder(OrderAnnotation.class)
 final class ProxyClusterIT {
+  private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
   private static final ProxyCluster topology = new ProxyCluster(2, 3);
@@ -44,6 +53,7 @@ final class ProxyClusterIT {
   }
 
   /** Of each port, that it is the route that is missing: the manager answers on it. */
+  @Order(1)
   @ParameterizedTest
   @ValueSource(ints = {7443, 8443, 8444, 8080})
   void agents_haveNoRouteToTheManager_proxiesHave(int port) {
@@ -59,6 +69,7 @@ final class ProxyClusterIT {
   }
 
   @Test
+  @Order(1)
   @Requirement({"P1", "P3"})
   void proxies_areOnlineInTheirCluster() {
     var proxies =
@@ -79,6 +90,7 @@ final class ProxyClusterIT {
   }
 
   @Test
+  @Order(1)
   @Requirement("I3")
   void hostsInstalledThroughProxies_areOnline_onAPathThroughOne() {
     FleetChecks.online(
@@ -86,6 +98,103 @@ final class ProxyClusterIT {
   }
 
   @Test
+  @Order(2)
+  @Requirement({"P3", "P4", "P10"})
+  void proxyDeployedByAnAgent_isOnlineWithinHalfAMinute_andStaysWhenTheAgentGoes() {
+    Host gateway = topology.addGateway("gateway");
+    var fleet = topology.fleet();
+    fleet.install(fleet.installCommand("--group", "gateways"), gateway);
+    long from = System.nanoTime();
+
+    fleet.towline("proxies", "deploy", ProxyCluster.CLUSTER, "--on", "gateway");
+
+    Await.until("the proxy is online", LIMIT, () -> isOnline(proxy("gateway")));
+    Duration took = Duration.ofNanos(System.nanoTime() - from);
+    System.out.printf("proxy.deploy: %.1f s%n", took.toMillis() / 1000.0);
+    assertThat(took).isLessThan(Duration.ofSeconds(30));
+    assertThat(proxy("gateway").getAgent().getState()).isEqualTo(HostState.HOST_STATE_ONLINE);
+    gateway.sh("sh /opt/towline/agent/uninstall");
+    fleet.awaitState("gateway", HostState.HOST_STATE_UNINSTALLED, LIMIT);
+    assertThat(isOnline(proxy("gateway"))).isTrue();
+    assertThat(gateway.sh("sh /opt/towline/proxy/uninstall")).contains("the manager knows");
+    assertThat(gateway.sh("ls -d /opt/towline /var/lib/towline /etc/towline 2>&1 || true"))
+        .doesNotContainPattern("(?m)^/");
+    Await.until("the proxy is gone", LIMIT, () -> !isOnline(proxy("gateway")));
+  }
+
+  @Test
+  @Order(3)
+  @Requirement("P12")
+  void clientsWithoutADirectRoute_areNamed_andOnlyStrandedWhenThatIsMeant() {
+    var fleet = topology.fleet();
+    List<String> names =
+        java.util.stream.Stream.concat(
+                topology.agents().stream().map(Host::name), java.util.stream.Stream.of("late"))
+            .toList();
+
+    Result refused = fleet.run("proxies", "disconnect", ProxyCluster.CLUSTER);
+
+    assertThat(refused.ok()).isFalse();
+    assertThat(refused.err()).contains("--strand");
+    names.forEach(name ->
+        assertThat(refused.err())
+            .containsPattern(name + " +\\| has no direct route and stays connected"));
+    names.forEach(name ->
+        assertThat(fleet.hosts().get(name).getState()).isEqualTo(HostState.HOST_STATE_ONLINE));
+
+    Result stranded = fleet.run("proxies", "disconnect", ProxyCluster.CLUSTER, "--strand");
+
+    assertThat(stranded.ok()).as(stranded.toString()).isTrue();
+    for (String name : names) {
+      fleet.awaitState(name, HostState.HOST_STATE_OFFLINE, LIMIT);
+      assertThat(fleet.hosts().get(name).getNote()).isEqualTo("disconnected, no route");
+    }
+  }
+
+  @Test
+  @Order(2)
+  @Requirement("I1")
+  void sourceNetworks_holdForTheAddressThatTheProxySaw() {
+    var fleet = topology.fleet();
+    Host host = topology.addAgent("late");
+
+    Result refused =
+        Fleet.paste(
+            fleet.installCommand(
+                "--proxy-cluster", ProxyCluster.CLUSTER, "--source-network", "203.0.113.0/24"),
+            host);
+
+    assertThat(refused.exitCode()).as(refused.toString()).isEqualTo(3);
+    assertThat(refused.err()).contains("comes from " + host.address());
+    assertThat(fleet.hosts()).doesNotContainKey("late");
+    host.sh("sh /opt/towline/agent/uninstall");
+    fleet.install(
+        fleet.installCommand(
+            "--proxy-cluster", ProxyCluster.CLUSTER, "--source-network", topology.site().subnet()),
+        host);
+    var row = fleet.awaitState("late", HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(row.getFacts().getAssetKind()).isEqualTo("CONTAINER");
+    assertThat(row.getProxyCluster()).isEqualTo(ProxyCluster.CLUSTER);
+  }
+
+  private static boolean isOnline(Proxy proxy) {
+    return proxy.getState() == HostState.HOST_STATE_ONLINE;
+  }
+
+  /** The default one while there is none of this name. */
+  private static Proxy proxy(String name) {
+    return topology
+        .fleet()
+        .ask(ListProxiesResponse.newBuilder(), "proxies", "list")
+        .getProxiesList()
+        .stream()
+        .filter(proxy -> proxy.getName().equals(name))
+        .findFirst()
+        .orElse(Proxy.getDefaultInstance());
+  }
+
+  @Test
+  @Order(1)
   void action_runsOnEveryHost() {
     FleetChecks.runsEverywhere(topology.fleet(), topology.agents());
   }

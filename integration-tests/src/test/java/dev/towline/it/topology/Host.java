@@ -17,6 +17,7 @@ import java.util.Objects;
 import org.testcontainers.containers.Container.ExecResult;
 import org.testcontainers.containers.GenericContainer;
 import org.testcontainers.images.builder.Transferable;
+import org.testcontainers.utility.DockerImageName;
 import org.testcontainers.utility.MountableFile;
 
 /**
@@ -49,16 +50,18 @@ public final class Host {
 
   /**
    * @param names under which others find it; the first one is its own
+   * @param disk what it starts from: the image, or a copy of another host's disk
    */
   static Host start(
       List<String> names,
       String containerName,
       Image image,
+      DockerImageName disk,
       Map<String, String> labels,
       Map<String, String> sysctls,
       List<Segment> legs) {
     GenericContainer<?> container =
-        new GenericContainer<>(image.dockerName())
+        new GenericContainer<>(disk)
             .withImagePullPolicy(_ -> false)
             .withNetworkMode(legs.getFirst().id())
             .withLabels(labels)

@@ -13,11 +13,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Predicate;
 import org.testcontainers.DockerClientFactory;
+import org.testcontainers.utility.DockerImageName;
 
 /**
  * The networks and hosts of one topology that is up.
@@ -44,6 +47,7 @@ public final class Lab implements AutoCloseable {
   private final String prefix;
   private final Map<String, Segment> segments = new LinkedHashMap<>();
   private final Map<String, Host> hosts = new LinkedHashMap<>();
+  private final Set<String> clonedDisks = ConcurrentHashMap.newKeySet();
 
   private Lab(String topology, String run, String prefix) {
     this.topology = topology;
@@ -119,6 +123,35 @@ public final class Lab implements AutoCloseable {
     return host(name, image, List.of(otherName), Map.of(), legs);
   }
 
+  /** Starts a host from a copy of another one's disk, as a clone of its image. */
+  public Host cloned(String name, Host original, Segment... legs) {
+    String disk = "towline-test/" + prefix + "clone-of-" + original.name();
+    if (clonedDisks.add(disk)) {
+      var _ =
+          docker()
+              .commitCmd(original.containerName())
+              .withRepository(disk)
+              .withTag("latest")
+              .withLabels(labels())
+              .exec();
+    }
+    var labels = new HashMap<>(labels());
+    labels.put(HOST_LABEL, name);
+    Host host =
+        Host.start(
+            List.of(name),
+            prefix + name,
+            original.image(),
+            DockerImageName.parse(disk),
+            labels,
+            Map.of(),
+            List.of(legs));
+    synchronized (hosts) {
+      hosts.put(name, host);
+    }
+    return host;
+  }
+
   /** Starts a host that forwards packets between its legs. It has no way out of its own. */
   public Host router(String name, Segment... legs) {
     Host router = host(name, Image.BASE, List.of(), Map.of("net.ipv4.ip_forward", "1"), legs);
@@ -192,6 +225,8 @@ public final class Lab implements AutoCloseable {
         topology.equals(labels.get(TOPOLOGY_LABEL))
             && run.equals(labels.get(RUN_LABEL))
             && prefix.equals(labels.get(PREFIX_LABEL)));
+    clonedDisks.forEach(
+        disk -> ignoreMissing(() -> docker().removeImageCmd(disk).withForce(true).exec()));
   }
 
   /** What closing removes a container by, also one that was started elsewhere. */
@@ -232,7 +267,8 @@ public final class Lab implements AutoCloseable {
     labels.put(HOST_LABEL, name);
     var names = new ArrayList<>(List.of(name));
     names.addAll(otherNames);
-    Host host = Host.start(names, prefix + name, image, labels, sysctls, List.of(legs));
+    Host host =
+        Host.start(names, prefix + name, image, image.dockerName(), labels, sysctls, List.of(legs));
     synchronized (hosts) {
       hosts.put(name, host);
     }

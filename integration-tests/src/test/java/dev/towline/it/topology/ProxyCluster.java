@@ -67,6 +67,18 @@ public final class ProxyCluster extends AbstractTopology {
     installAll(fleet, fleet.installCommand("--group", "web", "--proxy-cluster", CLUSTER), agents());
   }
 
+  /** A further host on the network of the agents, with nothing installed. */
+  public Host addAgent(String name) {
+    Host host = lab().host(name, agentImage(name), site());
+    host.dropDefaultRoute();
+    return host;
+  }
+
+  /** A further host with a leg on either network, found under the cluster's name as well. */
+  public Host addGateway(String name) {
+    return lab().host(name, Image.BASE, ADDRESS, core(), site());
+  }
+
   /** Each holds for one proxy. */
   private static CreatedInstallCommand proxyCommand(Fleet fleet) {
     return fleet.ask(CreatedInstallCommand.newBuilder(), "proxies", "command", CLUSTER).build();
