@@ -36,11 +36,11 @@ ensure_browser() {
 
 # ensure_dump_tools: what looks into processes and packets for things that must not be there, and a TLS that is not ours.
 ensure_dump_tools() {
-  have gcore && have tcpdump && have nft && have openssl && return 0
-  on_debian_as_root || die "gcore, tcpdump, nft or openssl is not installed" \
-    "tests look with them for plain text where none may be, count bytes, and try every TLS suite" \
-    "install gdb, tcpdump, nftables and openssl and run the command again"
-  apt_install gdb tcpdump nftables openssl
+  have gcore && have tcpdump && have nft && have openssl && have iptables && have ip && return 0
+  on_debian_as_root || die "gcore, tcpdump, nft, openssl, iptables or ip is not installed" \
+    "tests look with them for plain text where none may be, count bytes, try every TLS suite and filter packets" \
+    "install gdb, tcpdump, nftables, openssl, iptables and iproute2 and run the command again"
+  apt_install gdb tcpdump nftables openssl iptables iproute2
 }
 
 # test_totals: one line per module and kind of test, read from the reports that are newer than the file $1.

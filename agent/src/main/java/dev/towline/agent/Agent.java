@@ -2,6 +2,8 @@ package dev.towline.agent;
 
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.firewall.FirewallHandler;
+import dev.towline.agent.firewall.HostCommands;
 import dev.towline.agent.heartbeat.AgentHeartbeats;
 import dev.towline.agent.heartbeat.ClockSteps;
 import dev.towline.agent.heartbeat.ShutdownProbe;
@@ -155,6 +157,13 @@ final class Agent {
       var actions =
           new ActionHandler(runner, clock, threads("action-"), settings.concurrentActions());
       var programs = new ProgramHandler(data, runner, clock, threads("install-"));
+      var firewall =
+          new FirewallHandler(
+              data.resolve("firewall"),
+              HostCommands.real(),
+              Path.of("/"),
+              clock,
+              threads("firewall-"));
       var rehome =
           new RehomeHandler(
               clock,
@@ -176,6 +185,7 @@ final class Agent {
       var heartbeats =
           new AgentHeartbeats(
               actions,
+              firewall::status,
               policy::fingerprint,
               () -> memory.look(actions.active() == 0),
               new ClockSteps(clock, SteadyTime.ofThisMachine()));
@@ -188,7 +198,7 @@ final class Agent {
                   () -> facts.apply(config.name()),
                   SessionJournal.open(data.resolve("session.journal")),
                   revocations,
-                  List.of(actions, programs, rehome, policy),
+                  List.of(actions, programs, rehome, policy, firewall),
                   heartbeats,
                   status,
                   channels,
@@ -209,21 +219,36 @@ final class Agent {
               session.leaveTo(servers);
             }
           });
+      firewall.attach(
+          new FirewallHandler.Session() {
+            @Override
+            public CompletableFuture<Optional<String>> reconnect(Duration limit) {
+              return session.reconnect(limit);
+            }
+
+            @Override
+            public void event(String code, String detail) {
+              session.securityEvent(code, detail);
+            }
+          });
       var programLog = new ProgramLog();
       try (LogShipper logs = logs(member, programLog, actions)) {
         if (settings.ownLog()) {
           programLog.attach();
         }
         session.logs(logs);
+        firewall.start();
         policy.attach(effective -> {
           session.heartbeatInterval(interval(effective));
           member.speaks(profile(effective));
+          firewall.follow(effective);
         });
         session.start();
         logs.start();
         ended.get();
       } finally {
         programLog.detach();
+        firewall.stop();
         rehome.stop();
         actions.stop();
         programs.stop();

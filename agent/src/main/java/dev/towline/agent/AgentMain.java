@@ -13,7 +13,13 @@ import picocli.CommandLine.Spec;
     description = "The Towline agent of this host.",
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
-    subcommands = {RunCommand.class, StatusCommand.class, ConfigCommand.class, ImageCommand.class})
+    subcommands = {
+      RunCommand.class,
+      StatusCommand.class,
+      ConfigCommand.class,
+      ImageCommand.class,
+      DoctorCommand.class
+    })
 public final class AgentMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 
@@ -26,6 +32,6 @@ public final class AgentMain implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        command.commandLine(), "no command given (expected: run, status or config)");
+        command.commandLine(), "no command given (expected: run, status, config, image or doctor)");
   }
 }

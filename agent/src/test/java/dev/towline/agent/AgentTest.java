@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.proto.v1.CancelAction;
+import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveReceipt.Verdict;
+import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.runtime.enroll.NodeConfig;
@@ -88,6 +90,30 @@ final class AgentTest {
                 .build()));
     assertThat(talk.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_TIMED_OUT);
     assertThat(marker).doesNotExist();
+  }
+
+  @Test
+  @dev.towline.testing.Requirement("F3")
+  void firewallTest_firewallIsOff_saysWhatWouldHappen() throws Exception {
+    run(data("a"));
+    FakeConversation talk = manager.conversation(0);
+    talk.send(
+        talk.next(
+            DirectiveKind.DIRECTIVE_KIND_CONTROL_FIREWALL,
+            DirectiveContent.newBuilder()
+                .setControlFirewall(
+                    ControlFirewall.newBuilder()
+                        .setOrder(ControlFirewall.Order.TEST)
+                        .setPacket(
+                            FirewallPacket.newBuilder()
+                                .setOutgoing(true)
+                                .setSourceIp("192.0.2.1")
+                                .setDestinationIp("192.0.2.2")
+                                .setDestinationPort(443)))
+                .build()));
+    var result = talk.awaitResult(1);
+    assertThat(result.getOutcome()).as(result.getDetail()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
+    assertThat(result.getOutput().toStringUtf8()).isEqualTo("passes: no rule matches\n");
   }
 
   @Test

@@ -10,6 +10,7 @@ public final class Bench {
       new TreeMap<>(
           Map.of(
               "main-job", new MainJob(),
+              "firewall", new FirewallFigures(),
               "inner-tls", new InnerTlsFigures(),
               "relay", new RelayFigures(),
               "spool", new SpoolFigures()));

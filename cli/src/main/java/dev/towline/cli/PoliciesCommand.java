@@ -1,5 +1,6 @@
 package dev.towline.cli;
 
+import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.output.OutputOptions;
 import dev.towline.cli.output.Table;
@@ -22,6 +23,10 @@ import dev.towline.proto.v1.PolicyHistory;
 import dev.towline.proto.v1.PolicyVersion;
 import dev.towline.proto.v1.RevertPolicyRequest;
 import dev.towline.proto.v1.SettingInfo;
+import dev.towline.runtime.error.TowlineException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -221,7 +226,8 @@ final class PoliciesCommand extends CommandGroup {
       footerHeading = "%nExamples:%n",
       footer = {
         "  towline policies set base heartbeat.interval=30s",
-        "  towline policies set --host web-1 heartbeat.missed-before-alert=0"
+        "  towline policies set --host web-1 heartbeat.missed-before-alert=0",
+        "  towline policies set web firewall.on=yes firewall.rules=@rules.yaml"
       })
   int set(
       @Option(names = "--host", description = "LEVEL is a host") boolean host,
@@ -230,9 +236,23 @@ final class PoliciesCommand extends CommandGroup {
               index = "1..*",
               arity = "1..*",
               paramLabel = "SETTING=VALUE",
-              description = "the value inherited takes it away")
+              description = "the value inherited takes it away; @FILE is what the file holds")
           Map<String, String> values) {
-    return change(level(host, level).putAllSet(values).build());
+    ChangeSettingsRequest.Builder change = level(host, level);
+    values.forEach((name, value) -> change.putSet(name, value(value)));
+    return change(change.build());
+  }
+
+  private static String value(String given) {
+    if (!given.startsWith("@")) {
+      return given;
+    }
+    try {
+      return Files.readString(Path.of(given.substring(1)));
+    } catch (IOException e) {
+      throw new TowlineException(
+          Errors.USAGE, "file: " + given.substring(1) + " can't be read", "give a file", e);
+    }
   }
 
   @Command(

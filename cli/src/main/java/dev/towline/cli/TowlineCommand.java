@@ -72,6 +72,7 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new RelaysCommand(context))
         .addSubcommand(new TraceCommand(context))
         .addSubcommand(new LogsCommand(context))
+        .addSubcommand(new FirewallCommand(context))
         .addSubcommand(new EventsCommand(context))
         .addSubcommand(new CompletionCommand(context));
     line.setOut(new PrintWriter(context.out(), true, UTF_8));

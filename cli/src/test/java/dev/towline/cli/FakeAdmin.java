@@ -10,6 +10,7 @@ import dev.towline.proto.v1.ActionEvent;
 import dev.towline.proto.v1.ActionServiceGrpc;
 import dev.towline.proto.v1.ActionTarget;
 import dev.towline.proto.v1.AuthServiceGrpc;
+import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.ErrorInfo;
@@ -232,6 +233,18 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
     public void releaseHost(ReleaseHostRequest request, StreamObserver<Host> out) {
       received.add(request);
       out.onNext(Host.newBuilder().setName(request.getHost()).setId("h1").build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void controlHostFirewall(
+        ControlHostFirewallRequest request, StreamObserver<Action> out) {
+      received.add(request);
+      out.onNext(
+          Action.newBuilder()
+              .setId("act1")
+              .addTargets(ActionTarget.newBuilder().setHostId("a2").setHostName("database"))
+              .build());
       out.onCompleted();
     }
 

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.login.LoginStore;
+import dev.towline.proto.v1.ControlFirewall;
+import dev.towline.proto.v1.ControlHostFirewallRequest;
+import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.runtime.identity.Fingerprints;
@@ -240,6 +243,56 @@ final class TowlineCommandTest {
     login();
 
     assertThat(towline("run", "--on", "none", "--", "true")).isEqualTo(ExitCodes.NO_HOST);
+  }
+
+  @Test
+  @Requirement({"F3", "F6"})
+  void firewallSet_sendsTheRules_andEndsAsTheHostDid() throws IOException {
+    login();
+    Path rules = Files.writeString(directory.resolve("rules.yaml"), "rules: []");
+
+    assertThat(
+            towline(
+                "firewall", "set", "database", "-f", rules.toString(), "--confirm-within", "30s"))
+        .isZero();
+    assertThat(manager.received)
+        .containsExactly(
+            ControlHostFirewallRequest.newBuilder()
+                .setHost("database")
+                .setOrder(
+                    ControlFirewall.newBuilder()
+                        .setOrder(ControlFirewall.Order.SET)
+                        .setRules("rules: []")
+                        .setConfirmWithinMs(30_000))
+                .build());
+    manager.failing = true;
+    assertThat(towline("firewall", "set", "database", "-f", rules.toString()))
+        .isEqualTo(ExitCodes.FAILED);
+    assertThat(towline("firewall", "set", "database", "-f", "none.yaml"))
+        .isEqualTo(ExitCodes.USAGE);
+    assertThat(errors()).contains("file: none.yaml can't be read");
+  }
+
+  @Test
+  @Requirement("F3")
+  void firewallTest_sendsThePacket() {
+    login();
+
+    assertThat(towline("firewall", "test", "database", "--from", "203.0.113.9", "--port", "443"))
+        .isZero();
+    assertThat(manager.received)
+        .containsExactly(
+            ControlHostFirewallRequest.newBuilder()
+                .setHost("database")
+                .setOrder(
+                    ControlFirewall.newBuilder()
+                        .setOrder(ControlFirewall.Order.TEST)
+                        .setPacket(
+                            FirewallPacket.newBuilder()
+                                .setSourceIp("203.0.113.9")
+                                .setProtocol("tcp")
+                                .setDestinationPort(443)))
+                .build());
   }
 
   @Test

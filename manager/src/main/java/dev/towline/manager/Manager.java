@@ -5,6 +5,7 @@ import dev.towline.manager.alerts.AlertOutbox;
 import dev.towline.manager.alerts.AlertSender;
 import dev.towline.manager.alerts.AlertTransports;
 import dev.towline.manager.alerts.Alerts;
+import dev.towline.manager.alerts.ReportedAlerts;
 import dev.towline.manager.directives.Directives;
 import dev.towline.manager.enrollment.Enrollment;
 import dev.towline.manager.enrollment.EnrollmentTokens;
@@ -134,6 +135,7 @@ public final class Manager implements AutoCloseable {
                         store, directives, new SendingReports(store, events, clock)),
                     policies,
                     heartbeats,
+                    new ReportedAlerts(alerts),
                     registry,
                     clock,
                     executor,

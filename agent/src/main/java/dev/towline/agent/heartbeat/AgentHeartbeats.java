@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 /** The agent's heartbeats (H1). Called on the session's thread. */
 public final class AgentHeartbeats implements HeartbeatSource {
   private final ActionHandler actions;
+  private final Supplier<ModuleStatus> firewall;
   private final Supplier<ByteString> policyFingerprint;
   private final Runnable idle;
   private final ClockSteps steps;
@@ -22,10 +23,12 @@ public final class AgentHeartbeats implements HeartbeatSource {
    */
   public AgentHeartbeats(
       ActionHandler actions,
+      Supplier<ModuleStatus> firewall,
       Supplier<ByteString> policyFingerprint,
       Runnable idle,
       ClockSteps steps) {
     this.actions = actions;
+    this.firewall = firewall;
     this.policyFingerprint = policyFingerprint;
     this.idle = idle;
     this.steps = steps;
@@ -35,7 +38,8 @@ public final class AgentHeartbeats implements HeartbeatSource {
   public Content collect() {
     idle.run();
     return new Content(
-        List.of(ModuleStatus.newBuilder().setName("actions").setOnline(true).build()),
+        List.of(
+            ModuleStatus.newBuilder().setName("actions").setOnline(true).build(), firewall.get()),
         policyFingerprint.get(),
         Map.of("actions.active", actions.active(), "actions.ended", actions.ended()));
   }

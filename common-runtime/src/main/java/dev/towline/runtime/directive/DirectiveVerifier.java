@@ -164,6 +164,7 @@ public final class DirectiveVerifier {
       case DIRECTIVE_KIND_CONTROL_PROXY -> content == ContentCase.CONTROL_PROXY;
       case DIRECTIVE_KIND_CONFIGURE_SENDING -> content == ContentCase.CONFIGURE_SENDING;
       case DIRECTIVE_KIND_SET_POLICY -> content == ContentCase.SET_POLICY;
+      case DIRECTIVE_KIND_CONTROL_FIREWALL -> content == ContentCase.CONTROL_FIREWALL;
       // A kind of a later version: accepted in order and answered as unsupported.
       case UNRECOGNIZED -> true;
       case DIRECTIVE_KIND_UNSPECIFIED -> false;

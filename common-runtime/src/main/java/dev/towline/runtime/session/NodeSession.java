@@ -138,6 +138,19 @@ public final class NodeSession implements AutoCloseable {
     return outcome;
   }
 
+  /**
+   * Proves that the manager can be reached at this moment: makes another connection to the present
+   * servers, also when the present one works, and goes on with it.
+   *
+   * @return empty when a heartbeat went there and back on it; else why not, and everything is as it
+   *     was
+   */
+  public CompletableFuture<Optional<String>> reconnect(Duration limit) {
+    var outcome = new CompletableFuture<Optional<String>>();
+    loop.post(() -> loop.reconnect(limit, outcome));
+    return outcome;
+  }
+
   /** Uses other servers, whether they answer or not; the present session ends after a moment. */
   public void leaveTo(List<ServerAddress> servers) {
     List<ServerAddress> wanted = List.copyOf(servers);

@@ -147,6 +147,15 @@ final class SessionLoop {
     begin(Move.trial(wanted, now() + limit.toNanos(), outcome));
   }
 
+  /** The same servers over another connection, although the present one works. */
+  void reconnect(Duration limit, CompletableFuture<Optional<String>> outcome) {
+    if (stopping) {
+      outcome.complete(Optional.of("the program stops"));
+      return;
+    }
+    begin(Move.trial(servers, now() + limit.toNanos(), outcome));
+  }
+
   /** Uses other servers although they may not answer; the present session ends after a moment. */
   void leaveTo(List<ServerAddress> wanted) {
     endMove("other servers are to be used");

@@ -129,6 +129,31 @@ final class SessionMoveTest {
   }
 
   @Test
+  @Requirement("F6")
+  void reconnect_presentOneWorks_makesAnotherConnectionWithoutAGap() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    NodeSession session = session(manager.address());
+    FakeConversation first = manager.conversation(0);
+
+    assertThat(get(session.reconnect(LONG))).isEmpty();
+
+    manager.conversation(1).await(frame -> frame.hasHeartbeat());
+    Await.until("the old one ends", first::isEnded);
+    assertThat(states).doesNotContain("offline");
+  }
+
+  @Test
+  @Requirement("F6")
+  void reconnect_noHeartbeatComesBack_saysSo() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    NodeSession session = session(manager.address());
+    manager.conversation(0);
+    manager.answerHeartbeats = false;
+
+    assertThat(get(session.reconnect(Duration.ofSeconds(2)))).isPresent();
+  }
+
+  @Test
   void leaveTo_nobodyThere_leavesAndGoesOnTrying() throws Exception {
     FakeManager old = opened(FakeManager.direct(fleet));
     FakeManager later = opened(FakeManager.direct(fleet));

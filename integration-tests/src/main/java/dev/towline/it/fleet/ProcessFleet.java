@@ -329,7 +329,10 @@ public final class ProcessFleet implements AutoCloseable {
     return writeEnrollment(name, request);
   }
 
-  private Path writeEnrollment(String name, CreateInstallCommandRequest.Builder request) {
+  /**
+   * An enrollment file of an install command of its own, for a program that is started elsewhere.
+   */
+  public Path writeEnrollment(String name, CreateInstallCommandRequest.Builder request) {
     try {
       return Files.writeString(
           directory.resolve(name + "-enrollment.json"),

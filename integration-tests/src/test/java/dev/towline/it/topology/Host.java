@@ -69,7 +69,7 @@ public final class Host {
               command.withName(containerName).withHostName(names.getFirst()).withAliases(names);
               configure(Objects.requireNonNull(command.getHostConfig()), image, sysctls);
             });
-    if (image != Image.SYSTEMD) {
+    if (!image.hasSystemd()) {
       container.withCommand("sleep", "infinity");
     }
     container.start();
@@ -82,7 +82,7 @@ public final class Host {
   }
 
   private void awaitBooted() {
-    if (image == Image.SYSTEMD) {
+    if (image.hasSystemd()) {
       Await.until(
           name() + ": systemd is up",
           COMMAND_LIMIT,
@@ -93,7 +93,7 @@ public final class Host {
   /** NET_ADMIN is what a host's own administrator has: to route, and to filter its own traffic. */
   private static void configure(HostConfig config, Image image, Map<String, String> sysctls) {
     config.withSysctls(sysctls);
-    if (image == Image.SYSTEMD) {
+    if (image.hasSystemd()) {
       config
           .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN)
           .withSecurityOpts(List.of("seccomp=unconfined"))

@@ -13,7 +13,9 @@ public enum Image {
   /** {@link #BARE} with wget. */
   WGET_ONLY("wget-only"),
   /** {@link #BASE} with systemd as its first process. */
-  SYSTEMD("systemd");
+  SYSTEMD("systemd"),
+  /** {@link #SYSTEMD} with ufw, firewalld and ipset, none of them running. */
+  GATEWAY("gateway");
 
   private final String label;
 
@@ -23,6 +25,10 @@ public enum Image {
 
   DockerImageName dockerName() {
     return DockerImageName.parse("towline-test/" + label);
+  }
+
+  boolean hasSystemd() {
+    return this == SYSTEMD || this == GATEWAY;
   }
 
   boolean hasIp() {

@@ -154,7 +154,12 @@ public final class Lab implements AutoCloseable {
 
   /** Starts a host that forwards packets between its legs. It has no way out of its own. */
   public Host router(String name, Segment... legs) {
-    Host router = host(name, Image.BASE, List.of(), Map.of("net.ipv4.ip_forward", "1"), legs);
+    return router(name, Image.BASE, legs);
+  }
+
+  /** The same from another image. */
+  public Host router(String name, Image image, Segment... legs) {
+    Host router = host(name, image, List.of(), Map.of("net.ipv4.ip_forward", "1"), legs);
     router.dropDefaultRoute();
     return router;
   }

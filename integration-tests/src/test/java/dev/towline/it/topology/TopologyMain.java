@@ -22,7 +22,8 @@ final class TopologyMain {
       List.of(
           () -> new Direct(2, KEPT),
           () -> new ProxyCluster(2, 3, KEPT),
-          () -> new DmzPair(2, KEPT));
+          () -> new DmzPair(2, KEPT),
+          () -> new NatGateway(KEPT));
 
   private TopologyMain() {}
 

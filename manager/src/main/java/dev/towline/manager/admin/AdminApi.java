@@ -1,5 +1,6 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.firewall.FirewallOrders;
 import dev.towline.manager.ids.Ids;
 import dev.towline.manager.proxies.ProxyOrders;
 import io.grpc.BindableService;
@@ -115,6 +116,7 @@ public final class AdminApi implements AutoCloseable {
             features.sessions(),
             features.traces(),
             features.heartbeats(),
+            new FirewallOrders(features.hosts(), features.actions()),
             features.fleet(),
             features.sessions().services().clock()),
         new GroupGrpcService(features.groups()),

@@ -1,5 +1,6 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.firewall.FirewallOrders;
 import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.nodes.HostChange;
 import dev.towline.manager.nodes.Hosts;
@@ -8,6 +9,8 @@ import dev.towline.manager.nodes.Selector;
 import dev.towline.manager.paths.PathTraces;
 import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.session.Sessions;
+import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostServiceGrpc;
@@ -33,6 +36,7 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   private final Sessions sessions;
   private final PathTraces traces;
   private final Heartbeats heartbeats;
+  private final FirewallOrders firewalls;
   private final String fleet;
   private final InstantSource clock;
 
@@ -41,9 +45,11 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
       Sessions sessions,
       PathTraces traces,
       Heartbeats heartbeats,
+      FirewallOrders firewalls,
       String fleet,
       InstantSource clock) {
     this.heartbeats = heartbeats;
+    this.firewalls = firewalls;
     this.clock = clock;
     this.hosts = hosts;
     this.sessions = sessions;
@@ -126,6 +132,14 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
                 request.getRemoveTagsList()),
             clock.millis());
     Replies.reply(out, UpdateHostsResponse.newBuilder().setChanged(changed).build());
+  }
+
+  @Override
+  public void controlHostFirewall(ControlHostFirewallRequest request, StreamObserver<Action> out) {
+    Replies.reply(
+        out,
+        firewalls.tell(
+            request.getHost(), request.getOrder(), AccessInterceptor.principal().user()));
   }
 
   private Host host(Node node) {

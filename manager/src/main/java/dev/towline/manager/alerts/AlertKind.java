@@ -8,7 +8,8 @@ public enum AlertKind {
   HEARTBEATS_MISSED(true),
   AGENT_STOPPED(true),
   HOST_SHUT_DOWN(true),
-  CLOCK_CHANGED(false);
+  CLOCK_CHANGED(false),
+  FIREWALL_ROLLED_BACK(false);
 
   private final boolean clearsItself;
 

@@ -54,6 +54,7 @@ public final class Directives {
       case CONTROL_PROXY -> DirectiveKind.DIRECTIVE_KIND_CONTROL_PROXY;
       case CONFIGURE_SENDING -> DirectiveKind.DIRECTIVE_KIND_CONFIGURE_SENDING;
       case SET_POLICY -> DirectiveKind.DIRECTIVE_KIND_SET_POLICY;
+      case CONTROL_FIREWALL -> DirectiveKind.DIRECTIVE_KIND_CONTROL_FIREWALL;
       case CONTENT_NOT_SET -> throw new IllegalArgumentException("directive content: none");
     };
   }

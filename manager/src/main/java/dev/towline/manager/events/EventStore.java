@@ -8,8 +8,9 @@ public interface EventStore {
    * @param event its id is ignored
    * @param reportId the reporter's own id of the event; the same one is stored once; empty when it
    *     has none
+   * @return it was not stored before
    */
-  void add(EventRecord event, String reportId);
+  boolean add(EventRecord event, String reportId);
 
   /**
    * @param code empty for every code

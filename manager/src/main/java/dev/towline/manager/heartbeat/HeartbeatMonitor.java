@@ -199,7 +199,8 @@ public final class HeartbeatMonitor {
                   host.presence == Presence.ONLINE
                       ? "its connection still stands"
                       : "its connection was lost");
-      case CLOCK_CHANGED -> throw new IllegalArgumentException("clock: not of this monitor");
+      case CLOCK_CHANGED, FIREWALL_ROLLED_BACK ->
+          throw new IllegalArgumentException(kind + ": not of this monitor");
     };
   }
 }

@@ -2,6 +2,7 @@ package dev.towline.manager.policies;
 
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.firewall.FirewallPolicy;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
 import dev.towline.runtime.tls.TlsProfile;
@@ -67,6 +68,45 @@ public final class Catalogue {
             TlsProfile.MODERN.label(),
             true,
             "TLS versions and suites of a host, from its next connection on"));
+    firewall();
+  }
+
+  private void firewall() {
+    add(
+        new Setting(
+            FirewallPolicy.ON,
+            new Setting.Switch(),
+            "no",
+            true,
+            "whether the rules of this policy are in force on the host, and no others of Towline"));
+    add(
+        new Setting(
+            FirewallPolicy.STATEFUL,
+            new Setting.Switch(),
+            "yes",
+            true,
+            "whether packets of connections that were let through pass"));
+    add(
+        new Setting(
+            FirewallPolicy.AGENT_PORT,
+            new Setting.Port(),
+            "0",
+            true,
+            "where the agent listens, which a hidden rule keeps open; 0: nowhere"));
+    add(
+        new Setting(
+            FirewallPolicy.LISTS,
+            new Setting.Tree(false, "YAML, a map: ip, mac, port, each with lists by name"),
+            "{}",
+            true,
+            "lists of addresses and ports that rules name, see docs/firewall.md"));
+    add(
+        new Setting(
+            FirewallPolicy.RULES,
+            new Setting.Tree(true, "YAML, a list of rules"),
+            "[]",
+            true,
+            "rules of the host's firewall, see docs/firewall.md"));
   }
 
   private void add(Setting setting) {

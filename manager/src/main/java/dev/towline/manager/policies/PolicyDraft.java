@@ -5,6 +5,9 @@ import dev.towline.manager.policies.PolicyTree.Effective;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.PolicyChange;
 import dev.towline.proto.v1.SettingChange;
+import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.firewall.FirewallDocument;
+import dev.towline.runtime.firewall.FirewallPolicy;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -62,7 +65,8 @@ final class PolicyDraft {
   }
 
   /**
-   * @throws dev.towline.runtime.error.TowlineException when the policies are no tree below base
+   * @throws dev.towline.runtime.error.TowlineException when the policies are no tree below base, or
+   *     rules of a firewall are wrong
    */
   void check() {
     List<String> problems = new ArrayList<>();
@@ -79,8 +83,24 @@ final class PolicyDraft {
                 .formatted(level.name(), level.parent()));
       }
     }
+    if (problems.isEmpty()) {
+      levels().forEach(level -> firewall(after, level).ifPresent(problems::add));
+    }
     if (!problems.isEmpty()) {
       throw PolicyErrors.invalid(String.join("; ", problems));
+    }
+  }
+
+  /** Rules may name lists of another level, so only the whole can be judged (F3). */
+  private Optional<String> firewall(PolicyTree after, Level level) {
+    boolean isHost = level.kind() == Level.Kind.HOST;
+    try {
+      var effective =
+          isHost ? after.forHost(level.name(), level.parent()) : after.forHost("", level.name());
+      FirewallPolicy.document(effective.settings()).ifPresent(FirewallDocument::parse);
+      return Optional.empty();
+    } catch (TowlineException e) {
+      return Optional.of(subject(level) + ": " + e.getMessage());
     }
   }
 

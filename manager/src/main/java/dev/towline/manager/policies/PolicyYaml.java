@@ -1,5 +1,6 @@
 package dev.towline.manager.policies;
 
+import dev.towline.runtime.firewall.FirewallPolicy;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,9 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
 /** Policies as one YAML document. */
 final class PolicyYaml {
   private static final YAMLMapper YAML = YAMLMapper.builder().build();
+
+  /** Settings whose values are YAML themselves. */
+  private static final Set<String> TREES = Set.of(FirewallPolicy.LISTS, FirewallPolicy.RULES);
 
   private PolicyYaml() {}
 
@@ -108,7 +112,12 @@ final class PolicyYaml {
   private static void settings(ObjectNode node, Level level) {
     if (!level.settings().isEmpty()) {
       ObjectNode settings = node.putObject("settings");
-      level.settings().forEach(settings::put);
+      level
+          .settings()
+          .forEach((name, value) ->
+              Setting.Tree.shown(value)
+                  .ifPresentOrElse(
+                      tree -> settings.set(name, tree), () -> settings.put(name, value)));
     }
   }
 
@@ -161,7 +170,10 @@ final class PolicyYaml {
                   // A key without a value says the same as the word.
                   entry.getValue().isNull()
                       ? Catalogue.INHERITED
-                      : text(where + "." + entry.getKey(), entry.getValue(), problems).orElse("")));
+                      : entry.getValue().isContainer() && TREES.contains(entry.getKey())
+                          ? entry.getValue().toString()
+                          : text(where + "." + entry.getKey(), entry.getValue(), problems)
+                              .orElse("")));
     } else if (!node.isMissingNode() && !node.isNull()) {
       problems.add(where + ": no map");
     }

@@ -4,6 +4,9 @@ import dev.towline.runtime.policy.SettingDuration;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /**
  * One thing that a policy can say.
@@ -104,6 +107,70 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     @Override
     public String allowed() {
       return String.join(", ", words);
+    }
+  }
+
+  /** A port, or 0 for none. */
+  public record Port() implements Type {
+    private static final int LAST = 65_535;
+
+    @Override
+    public Optional<String> canonical(String text) {
+      return text.matches("\\d{1,5}") && Integer.parseInt(text) <= LAST
+          ? Optional.of(Integer.toString(Integer.parseInt(text)))
+          : Optional.empty();
+    }
+
+    @Override
+    public String label() {
+      return "port";
+    }
+
+    @Override
+    public String unit() {
+      return "";
+    }
+
+    @Override
+    public String allowed() {
+      return "0 to " + LAST;
+    }
+  }
+
+  /**
+   * YAML, kept as JSON on one line: what a text says, not how it is indented, makes a difference.
+   *
+   * @param allowed in words
+   */
+  public record Tree(boolean isList, String allowed) implements Type {
+    private static final YAMLMapper YAML = YAMLMapper.builder().build();
+
+    @Override
+    public Optional<String> canonical(String text) {
+      try {
+        JsonNode root = YAML.readTree(text);
+        boolean isRight = isList ? root.isArray() : root.isObject();
+        return isRight ? Optional.of(root.toString()) : Optional.empty();
+      } catch (JacksonException _) {
+        return Optional.empty();
+      }
+    }
+
+    /** What a document shows in the place of the text. */
+    static Optional<JsonNode> shown(String value) {
+      return value.startsWith("[") || value.startsWith("{")
+          ? Optional.of(YAML.readTree(value))
+          : Optional.empty();
+    }
+
+    @Override
+    public String label() {
+      return isList ? "list" : "map";
+    }
+
+    @Override
+    public String unit() {
+      return "";
     }
   }
 

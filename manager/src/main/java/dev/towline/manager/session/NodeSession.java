@@ -552,13 +552,15 @@ public final class NodeSession {
   private void securityEvent(SecurityEvent event) {
     String code = event.getCode().matches("[a-z0-9._]{1,64}") ? event.getCode() : "event.invalid";
     String reporter = peer.identity().uri();
+    String name = stored == null ? node() : stored.name();
     log.warn("{} reports {}: {}", reporter, code, event.getDetail());
     writes.add(
-        tx ->
-            tx.events()
-                .add(
-                    services.events().of(code, node(), event.getDetail(), reporter),
-                    node() + "/" + event.getId()),
+        tx -> {
+          var known = services.events().of(code, node(), event.getDetail(), reporter);
+          if (tx.events().add(known, node() + "/" + event.getId())) {
+            services.reportedAlerts().reported(tx, code, node(), name, event.getDetail());
+          }
+        },
         () ->
             link.send(
                 ManagerFrame.newBuilder()

@@ -1,6 +1,7 @@
 package dev.towline.manager.session;
 
 import dev.towline.manager.actions.Actions;
+import dev.towline.manager.alerts.ReportedAlerts;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
@@ -33,6 +34,7 @@ public record SessionServices(
     SendingPolicies sending,
     Policies policies,
     Heartbeats heartbeats,
+    ReportedAlerts reportedAlerts,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

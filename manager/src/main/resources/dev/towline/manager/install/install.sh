@@ -190,6 +190,10 @@ if [ -e "$pidfile" ]; then
   kill -KILL "$pid" 2>/dev/null || true
 fi
 unit=$(sed -n 's/^User=//p' "$home/current/systemd/$name.service" 2>/dev/null || true)
+# Rules outlive the agent, so they are taken away before what knows them is gone.
+if [ -z "$root" ] && [ -e "$data/firewall/guard.sh" ]; then
+  sh "$data/firewall/guard.sh" "$data/firewall" off
+fi
 rm -rf "$data" "$root/etc/towline/$program.yaml" "$root/var/log/towline/$program.log" "$pidfile" "$home"
 for directory in "$root/var/lib/towline" "$root/etc/towline" "$root/var/log/towline" "$root/opt/towline"; do
   rmdir "$directory" 2>/dev/null || true

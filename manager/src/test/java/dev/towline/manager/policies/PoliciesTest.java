@@ -19,6 +19,8 @@ import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.PolicyChange;
 import dev.towline.proto.v1.SetPolicy;
+import dev.towline.runtime.firewall.FirewallDocument;
+import dev.towline.runtime.firewall.FirewallPolicy;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
@@ -34,6 +36,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class PoliciesTest {
   private static final String INTERVAL = EffectivePolicy.HEARTBEAT_INTERVAL;
   private static final String MISSED = Catalogue.MISSED_BEFORE_ALERT;
+
+  private static final String WEB_RULE =
+      "{name: web, action: allow, direction: incoming, protocol: tcp, destination-port: '@web'}";
 
   @TempDir java.nio.file.Path directory;
 
@@ -204,6 +209,51 @@ final class PoliciesTest {
     assertThatThrownBy(() -> policies().apply("ann", "policies: {base: {parent: web}}", false))
         .hasMessageContaining("policy base: parent web (expected: none)");
     assertThat(policies().tree().policies()).hasSize(1);
+  }
+
+  @Test
+  @Requirement("F3")
+  void firewallRules_nameListsOfAnotherLevel_andReachTheHost() {
+    var session = fixture.host("web-1").connect();
+    policies().setPolicy("ann", "base", Map.of(FirewallPolicy.LISTS, "port: {web: [80, 443]}"));
+    finish(session, session.takeDirective());
+    policies()
+        .setHost(
+            "ann",
+            node("web-1"),
+            Map.of(FirewallPolicy.RULES, "- " + WEB_RULE, FirewallPolicy.ON, "yes"));
+
+    Map<String, String> sent = content(session.takeDirective()).getSettingsMap();
+
+    assertThat(sent.get(FirewallPolicy.RULES)).startsWith("[{\"name\":\"web\"");
+    var rules = FirewallDocument.parse(FirewallPolicy.document(sent).orElseThrow());
+    assertThat(rules.rules())
+        .singleElement()
+        .satisfies(rule -> {
+          assertThat(rule.name()).isEqualTo("web");
+          assertThat(rule.destinationPorts()).hasSize(2);
+        });
+    String document = policies().document();
+    assertThat(document).contains("name: \"web\"");
+    policies().apply("ann", document, false);
+    assertThat(policies().document()).isEqualTo(document);
+  }
+
+  @Test
+  @Requirement("F3")
+  void firewallRules_thatAListIsTakenFrom_keepIt() {
+    policies().setPolicy("ann", "base", Map.of(FirewallPolicy.LISTS, "port: {web: [80, 443]}"));
+    policies().create("ann", "web", "", "");
+    policies()
+        .setPolicy(
+            "ann", "web", Map.of(FirewallPolicy.RULES, "- " + WEB_RULE, FirewallPolicy.ON, "yes"));
+
+    assertThatThrownBy(() ->
+            policies().setPolicy("ann", "base", Map.of(FirewallPolicy.LISTS, Catalogue.INHERITED)))
+        .hasMessageContaining("policy web: firewall rules: rule 'web': destination-port: @web");
+    assertThatThrownBy(
+            () -> policies().setPolicy("ann", "base", Map.of(FirewallPolicy.RULES, "name: web")))
+        .hasMessageContaining("firewall.rules: name: web (expected: YAML, a list of rules");
   }
 
   @Test

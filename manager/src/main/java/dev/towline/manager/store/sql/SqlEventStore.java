@@ -15,19 +15,20 @@ final class SqlEventStore implements EventStore {
   }
 
   @Override
-  public void add(EventRecord event, String reportId) {
-    handle
-        .createUpdate(
-            "insert into events (time_ms, code, subject, detail, reporter, report_id)"
-                + " values (:time, :code, :subject, :detail, :reporter, :report)"
-                + " on conflict (report_id) do nothing")
-        .bind("time", event.timeMs())
-        .bind("code", event.code())
-        .bind("subject", event.subject())
-        .bind("detail", event.detail())
-        .bind("reporter", event.reporter())
-        .bind("report", reportId.isEmpty() ? null : reportId)
-        .execute();
+  public boolean add(EventRecord event, String reportId) {
+    return handle
+            .createUpdate(
+                "insert into events (time_ms, code, subject, detail, reporter, report_id)"
+                    + " values (:time, :code, :subject, :detail, :reporter, :report)"
+                    + " on conflict (report_id) do nothing")
+            .bind("time", event.timeMs())
+            .bind("code", event.code())
+            .bind("subject", event.subject())
+            .bind("detail", event.detail())
+            .bind("reporter", event.reporter())
+            .bind("report", reportId.isEmpty() ? null : reportId)
+            .execute()
+        == 1;
   }
 
   @Override
