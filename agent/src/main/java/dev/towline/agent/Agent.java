@@ -45,6 +45,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -171,9 +172,8 @@ final class Agent {
                   new NodeConfig(config.name(), servers, config.settings())
                       .save(data.resolve("config.json")),
               threads("rehome-"));
-      var policy =
-          new PolicyHandler(
-              PolicyFile.open(data.resolve("policy.json")), clock, threads("policy-"));
+      PolicyFile policyFile = PolicyFile.open(data.resolve("policy.json"));
+      var policy = new PolicyHandler(policyFile, clock, threads("policy-"));
       var status =
           new StatusWriter(
               data.resolve("status.json"),
@@ -232,16 +232,19 @@ final class Agent {
             }
           });
       var programLog = new ProgramLog();
-      try (LogShipper logs = logs(member, programLog, actions)) {
-        if (settings.ownLog()) {
-          programLog.attach();
-        }
+      try (LogShipper logs = logs(member, programLog, actions, policyFile.policy())) {
         session.logs(logs);
         firewall.start();
         policy.attach(effective -> {
           session.heartbeatInterval(interval(effective));
           member.speaks(profile(effective));
           firewall.follow(effective);
+          logs.follow(logFiles(effective));
+          if (settings.ownLog() && ownLog(effective)) {
+            programLog.attach();
+          } else {
+            programLog.detach();
+          }
         });
         session.start();
         logs.start();
@@ -264,7 +267,8 @@ final class Agent {
     }
   }
 
-  private LogShipper logs(FleetMember member, ProgramLog programLog, ActionHandler actions)
+  private LogShipper logs(
+      FleetMember member, ProgramLog programLog, ActionHandler actions, EffectivePolicy policy)
       throws IOException {
     Path directory = settings.data().resolve("logs");
     var options = new Spool.Options((long) settings.logMegabytes() << 20, LOG_SEGMENT, LOG_BUFFER);
@@ -277,7 +281,7 @@ final class Agent {
             clock,
             System::nanoTime,
             threads("logs-")),
-        new TailedFiles(settings.logFiles(), settings.data().resolve("log-positions")));
+        new TailedFiles(List.copyOf(logFiles(policy)), settings.data().resolve("log-positions")));
   }
 
   private static Map<String, Long> counters(ActionHandler actions) {
@@ -294,6 +298,19 @@ final class Agent {
     return Optional.ofNullable(effective.settings().get(EffectivePolicy.TLS_PROFILE))
         .flatMap(TlsProfile::of)
         .orElse(TlsProfile.MODERN);
+  }
+
+  /** Those of the host's own configuration and those of its policy. */
+  private Set<Path> logFiles(EffectivePolicy effective) {
+    Set<Path> files = new LinkedHashSet<>(settings.logFiles());
+    EffectivePolicy.files(
+            effective.settings().getOrDefault(EffectivePolicy.LOG_FILES, EffectivePolicy.NO_FILES))
+        .forEach(file -> files.add(Path.of(file)));
+    return files;
+  }
+
+  private static boolean ownLog(EffectivePolicy effective) {
+    return !"no".equals(effective.settings().get(EffectivePolicy.OWN_LOG));
   }
 
   private static ThreadFactory threads(String prefix) {

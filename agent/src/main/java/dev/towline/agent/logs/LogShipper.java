@@ -13,10 +13,12 @@ import dev.towline.runtime.session.LogFeed;
 import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.spool.SpoolEntry;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
@@ -127,6 +129,14 @@ public final class LogShipper implements LogFeed, AutoCloseable {
     countAt = now() + COUNT;
     collectAt = files.isEmpty() ? NEVER : now();
     thread.start();
+  }
+
+  /** Reads these files from now on, and no others. */
+  public void follow(Collection<Path> wanted) {
+    post(() -> {
+      files.follow(wanted);
+      collectAt = files.isEmpty() ? collectAt : now();
+    });
   }
 
   @Override

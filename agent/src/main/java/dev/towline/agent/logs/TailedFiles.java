@@ -7,10 +7,13 @@ import dev.towline.runtime.identity.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +41,28 @@ public final class TailedFiles implements AutoCloseable {
       Optional<FilePosition> position =
           safe.stream().filter(p -> p.getPath().equals(file.toString())).findFirst();
       tails.put(file.toString(), new FileTail(file, position));
+    }
+  }
+
+  /** From now on these files; one that is new begins where it was left, else at its end. */
+  void follow(Collection<Path> files) {
+    Set<String> wanted = new LinkedHashSet<>();
+    files.forEach(file -> wanted.add(file.toString()));
+    tails
+        .entrySet()
+        .removeIf(tail -> {
+          boolean over = !wanted.contains(tail.getKey());
+          if (over) {
+            tail.getValue().close();
+          }
+          return over;
+        });
+    for (String path : wanted) {
+      tails.computeIfAbsent(
+          path,
+          _ ->
+              new FileTail(
+                  Path.of(path), safe.stream().filter(p -> p.getPath().equals(path)).findFirst()));
     }
   }
 

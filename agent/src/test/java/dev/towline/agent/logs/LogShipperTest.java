@@ -16,6 +16,7 @@ import dev.towline.runtime.testing.TestFleet;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -97,6 +98,35 @@ class LogShipperTest {
     Await.until("after the restart", BOUND, () -> messages().contains("six"));
     assertThat(distinct()).containsExactly("one", "two", "three", "four", "five", "six");
     assertThat(batches().stream().map(LogBatch::getEpoch).distinct()).hasSize(2);
+  }
+
+  @Test
+  void follow_otherFiles_thoseAreReadAndOthersNotAnyMore() throws Exception {
+    Path first = directory.resolve("first.log");
+    Path second = directory.resolve("second.log");
+    Files.createFile(first);
+    Files.createFile(second);
+    LogShipper shipper = start(first);
+    shipper.open(sent::add);
+    Await.until("position", BOUND, () -> Files.exists(directory.resolve("positions")));
+    append(first, "one\n");
+    Await.until("one", BOUND, () -> messages().contains("one"));
+    shipper.follow(List.of(second));
+    // Where the second ends at first.
+    Await.until(
+        "its position",
+        BOUND,
+        () ->
+            new String(
+                    Files.readAllBytes(directory.resolve("positions")), StandardCharsets.ISO_8859_1)
+                .contains("second.log"));
+    append(first, "two\n");
+    append(second, "three\n");
+    Await.until("three", BOUND, () -> messages().contains("three"));
+    shipper.follow(List.of(first, second));
+    append(second, "four\n");
+    Await.until("four", BOUND, () -> messages().contains("four"));
+    assertThat(messages()).doesNotContain("two");
   }
 
   @Test

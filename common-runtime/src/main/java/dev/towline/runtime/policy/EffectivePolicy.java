@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.towline.runtime.identity.Fingerprints;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -22,12 +23,26 @@ public record EffectivePolicy(SortedMap<String, String> settings) {
   /** Label of the TLS profile. */
   public static final String TLS_PROFILE = "tls.profile";
 
+  /** Files whose new lines are sent, with commas between them; see {@link #files}. */
+  public static final String LOG_FILES = "logs.files";
+
+  /** Whether the agent's own log is sent: yes or no. */
+  public static final String OWN_LOG = "logs.own";
+
+  /** In place of a list of files. */
+  public static final String NO_FILES = "none";
+
   public EffectivePolicy {
     settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
   }
 
   public EffectivePolicy(Map<String, String> settings) {
     this(new TreeMap<>(settings));
+  }
+
+  /** The files of a value of {@link #LOG_FILES}. */
+  public static List<String> files(String value) {
+    return value.equals(NO_FILES) ? List.of() : List.of(value.split(","));
   }
 
   /**

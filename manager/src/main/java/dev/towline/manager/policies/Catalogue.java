@@ -68,7 +68,25 @@ public final class Catalogue {
             TlsProfile.MODERN.label(),
             true,
             "TLS versions and suites of a host, from its next connection on"));
+    logs();
     firewall();
+  }
+
+  private void logs() {
+    add(
+        new Setting(
+            EffectivePolicy.LOG_FILES,
+            new Setting.Files(32),
+            EffectivePolicy.NO_FILES,
+            true,
+            "files whose new lines a host sends, beside those of its own configuration"));
+    add(
+        new Setting(
+            EffectivePolicy.OWN_LOG,
+            new Setting.Switch(),
+            "yes",
+            true,
+            "whether the agent sends its own log, unless its own configuration forbids it"));
   }
 
   private void firewall() {

@@ -1,9 +1,11 @@
 package dev.towline.manager.policies;
 
+import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -107,6 +109,42 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     @Override
     public String allowed() {
       return String.join(", ", words);
+    }
+  }
+
+  /** Absolute paths with commas between them, or none. */
+  public record Files(int most) implements Type {
+    private static final int LONGEST = 1000;
+
+    @Override
+    public Optional<String> canonical(String text) {
+      if (text.equals(EffectivePolicy.NO_FILES)) {
+        return Optional.of(text);
+      }
+      List<String> files = Stream.of(text.split(",", -1)).map(String::strip).distinct().toList();
+      boolean fits =
+          files.size() <= most
+              && files.stream()
+                  .allMatch(file ->
+                      file.startsWith("/")
+                          && file.length() <= LONGEST
+                          && file.chars().noneMatch(Character::isISOControl));
+      return fits ? Optional.of(String.join(",", files)) : Optional.empty();
+    }
+
+    @Override
+    public String label() {
+      return "files";
+    }
+
+    @Override
+    public String unit() {
+      return "";
+    }
+
+    @Override
+    public String allowed() {
+      return "up to " + most + " absolute paths with commas between them, or none";
     }
   }
 

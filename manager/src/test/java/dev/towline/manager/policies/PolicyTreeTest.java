@@ -21,6 +21,19 @@ final class PolicyTreeTest {
   private final Catalogue catalogue = new Catalogue(Duration.ofSeconds(60));
 
   @Test
+  void files_ofSettings_areAbsolutePathsOrNone() {
+    var type = catalogue.find(EffectivePolicy.LOG_FILES).orElseThrow().type();
+    assertThat(type.canonical("/var/log/a, /var/log/b,/var/log/a"))
+        .contains("/var/log/a,/var/log/b");
+    assertThat(type.canonical("none")).contains("none");
+    assertThat(type.canonical("var/log/a")).isEmpty();
+    assertThat(type.canonical("/a,")).isEmpty();
+    assertThat(type.canonical("/a\nb")).isEmpty();
+    assertThat(EffectivePolicy.files("/a,/b")).containsExactly("/a", "/b");
+    assertThat(EffectivePolicy.files("none")).isEmpty();
+  }
+
+  @Test
   void value_setOnSeveralLevels_comesFromTheNearest() {
     PolicyTree tree =
         tree(
