@@ -338,6 +338,11 @@ final class HostsCommand extends CommandGroup {
     sheet.line("Group", host.getGroup());
     sheet.line("State", stateOf(host));
     sheet.line("Path", Paths.describe(host.getPath()));
+    sheet.line(
+        "Not on this path",
+        host.getNotOnPathCount() == 0
+            ? "nothing: everything works"
+            : String.join(", ", host.getNotOnPathList()));
     sheet.line("Source address", host.getPath().getSourceAddress());
     sheet.line("TLS", (host.getTlsProtocol() + " " + host.getTlsCipherSuite()).strip());
     sheet.line("Last seen", Times.ago(host.getLastSeenMs(), now));

@@ -1,6 +1,7 @@
 package dev.towline.manager.admin;
 
 import dev.towline.manager.nodes.Node;
+import dev.towline.manager.paths.Feature;
 import dev.towline.proto.v1.Host;
 import dev.towline.runtime.identity.NodeIdentity;
 
@@ -30,6 +31,7 @@ final class HostMessages {
         .setProxyCluster(node.proxyCluster())
         .setNote(node.note())
         .setPolicy(node.policy())
+        .addAllNotOnPath(Feature.missingOn(node.path().getKind()))
         .build();
   }
 }

@@ -1,0 +1,324 @@
+package dev.towline.it.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.towline.it.fleet.Program;
+import dev.towline.manager.paths.Feature;
+import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ActionEvent;
+import dev.towline.proto.v1.ActionTarget;
+import dev.towline.proto.v1.CancelActionRequest;
+import dev.towline.proto.v1.GetActionRequest;
+import dev.towline.proto.v1.GetHostPolicyRequest;
+import dev.towline.proto.v1.GetHostRequest;
+import dev.towline.proto.v1.Host;
+import dev.towline.proto.v1.HostLog;
+import dev.towline.proto.v1.HostPolicy;
+import dev.towline.proto.v1.HostState;
+import dev.towline.proto.v1.ListLogsRequest;
+import dev.towline.proto.v1.Outcome;
+import dev.towline.proto.v1.Path.Kind;
+import dev.towline.proto.v1.RunAction;
+import dev.towline.proto.v1.RunActionRequest;
+import dev.towline.proto.v1.TargetState;
+import dev.towline.proto.v1.TraceHop;
+import dev.towline.testing.Await;
+import dev.towline.testing.Requirement;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Every feature over every path, on real processes. In the order of the table: what ends the agents
+ * comes last.
+ */
+@Requirement("P14")
+class ParityIT {
+  private static final Set<Kind> PATHS =
+      Set.of(Kind.DIRECT, Kind.PROXY, Kind.RELAY, Kind.PROXY_AND_RELAY);
+
+  @TempDir private static Path directory;
+  private static ParityFleet fleet;
+
+  @BeforeAll
+  static void start() throws IOException {
+    fleet = new ParityFleet(directory);
+  }
+
+  @AfterAll
+  static void stop() {
+    if (fleet != null) {
+      fleet.close();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void feature_onEveryPath_works(Feature feature) throws Exception {
+    switch (feature) {
+      case RUN_WITH_LIVE_OUTPUT -> runWithLiveOutput();
+      case TIME_LIMIT -> timeLimit();
+      case CANCEL -> cancel();
+      case CATCH_UP -> catchUp();
+      case LOGS -> logs();
+      case POLICY -> policy();
+      case HEARTBEAT_INTERVAL -> heartbeatInterval();
+      case TRACE -> trace();
+      case GOODBYE -> goodbye();
+      case UNINSTALL -> uninstall();
+    }
+    assertThat(hosts().stream().map(host -> host.getPath().getKind()))
+        .containsExactlyInAnyOrderElementsOf(PATHS);
+    assertThat(hosts())
+        .allSatisfy(host -> {
+          assertThat(host.getName()).isEqualTo(ParityFleet.name(host.getPath().getKind()));
+          assertThat(host.getNotOnPathList()).isEmpty();
+        });
+  }
+
+  private static void runWithLiveOutput() throws IOException {
+    Path go = fleet.file("go");
+    Action action =
+        run("echo early; until [ -e " + go + " ]; do sleep 0.1; done; echo late >&2; exit 7");
+    Set<String> early = new HashSet<>();
+    Iterator<ActionEvent> events =
+        fleet
+            .fleet()
+            .admin()
+            .actionWatches()
+            .watchAction(GetActionRequest.newBuilder().setAction(action.getId()).build());
+    while (early.size() < PATHS.size()) {
+      ActionEvent event = events.next();
+      assertThat(event.hasEnded()).as("ended before its output was seen").isFalse();
+      if (event.hasOutput() && event.getOutput().getData().toStringUtf8().contains("early")) {
+        early.add(event.getOutput().getHostName());
+      }
+    }
+    Files.createFile(go);
+    assertThat(ended(action))
+        .hasSize(PATHS.size())
+        .allSatisfy(target -> {
+          assertThat(target.getOutcome()).isEqualTo(Outcome.OUTCOME_FAILED);
+          assertThat(target.getExitStatus()).isEqualTo(7);
+          assertThat(target.getOutput().toStringUtf8()).isEqualTo("early\nlate\n");
+        });
+  }
+
+  private static void timeLimit() {
+    Action action = run(shell("sleep 600").setTimeLimitMs(300));
+    assertThat(ended(action))
+        .extracting(ActionTarget::getOutcome)
+        .containsOnly(Outcome.OUTCOME_TIMED_OUT);
+  }
+
+  private static void cancel() {
+    Action action = run("sleep 600");
+    awaitTargets(action, target -> target.getState() == TargetState.TARGET_STATE_RUNNING);
+    Action _ =
+        fleet
+            .fleet()
+            .admin()
+            .actions()
+            .cancelAction(CancelActionRequest.newBuilder().setAction(action.getId()).build());
+    assertThat(ended(action))
+        .extracting(ActionTarget::getOutcome)
+        .containsOnly(Outcome.OUTCOME_CANCELLED);
+  }
+
+  /** Ordered while every agent is stopped, done once they are back. */
+  private static void catchUp() {
+    fleet.agents().values().forEach(Program::stop);
+    awaitState(HostState.HOST_STATE_STOPPED);
+    Action action = run("echo caught up");
+    startAgain();
+    assertThat(ended(action))
+        .extracting(ActionTarget::getOutcome)
+        .containsOnly(Outcome.OUTCOME_SUCCEEDED);
+  }
+
+  private static void startAgain() {
+    fleet.agents().values().forEach(Program::start);
+    awaitState(HostState.HOST_STATE_ONLINE);
+  }
+
+  private static void logs() throws IOException {
+    for (Kind kind : PATHS) {
+      Files.writeString(fleet.logFile(kind), "one\ntwo\nthree\n", StandardOpenOption.APPEND);
+    }
+    for (Kind kind : PATHS) {
+      Await.until(
+          "logs of " + kind,
+          ParityFleet.BOUND,
+          () -> messages(kind, fleet.logFile(kind)).equals(List.of("three", "two", "one")));
+    }
+  }
+
+  /** Newest first. */
+  private static List<String> messages(Kind kind, Path source) {
+    return fleet
+        .fleet()
+        .admin()
+        .logs()
+        .listLogs(
+            ListLogsRequest.newBuilder()
+                .setHost(ParityFleet.name(kind))
+                .setSource(source.toString())
+                .build())
+        .getLogsList()
+        .stream()
+        .map(HostLog::getMessage)
+        .toList();
+  }
+
+  /** Which files are sent is one of its settings. */
+  private static void policy() throws IOException {
+    Path added = fleet.file("added.log");
+    Files.createFile(added);
+    fleet.fleet().towline("policies", "set", "base", "logs.files=" + added);
+    awaitPolicy();
+    int[] line = {0};
+    for (Kind kind : PATHS) {
+      Await.until(
+          "lines of the added file over " + kind,
+          ParityFleet.BOUND,
+          () -> {
+            // A file that is new to an agent begins at its end, whenever that first looks.
+            Files.writeString(added, ++line[0] + "\n", StandardOpenOption.APPEND);
+            return !messages(kind, added).isEmpty();
+          });
+    }
+  }
+
+  private static void heartbeatInterval() {
+    fleet.fleet().towline("policies", "set", "base", "heartbeat.interval=5s");
+    awaitPolicy();
+    awaitHosts("a heartbeat every 5 s", host -> host.getReport().getIntervalMs() == 5_000);
+  }
+
+  private static void awaitPolicy() {
+    Await.until(
+        "every host to go by the policy",
+        ParityFleet.BOUND,
+        () ->
+            PATHS.stream()
+                .map(kind ->
+                    fleet
+                        .fleet()
+                        .admin()
+                        .policies()
+                        .getHostPolicy(
+                            GetHostPolicyRequest.newBuilder()
+                                .setHost(ParityFleet.name(kind))
+                                .build()))
+                .allMatch(HostPolicy::getUpToDate));
+  }
+
+  private static void trace() {
+    for (Kind kind : PATHS) {
+      List<TraceHop> hops =
+          fleet
+              .fleet()
+              .admin()
+              .hosts()
+              .getHostTrace(GetHostRequest.newBuilder().setHost(ParityFleet.name(kind)).build())
+              .getHopsList();
+      int between =
+          switch (kind) {
+            case DIRECT -> 0;
+            case PROXY -> 1;
+            case RELAY -> 2;
+            case PROXY_AND_RELAY -> 3;
+            case KIND_UNSPECIFIED, UNRECOGNIZED -> throw new AssertionError(kind);
+          };
+      assertThat(hops).as("hops of %s", kind).hasSize(between + 2);
+      assertThat(hops).extracting(TraceHop::getProblem).containsOnly("");
+    }
+  }
+
+  /** A killed agent is lost, and no other than one that was stopped. */
+  private static void goodbye() {
+    fleet.agents().values().forEach(Program::kill);
+    awaitState(HostState.HOST_STATE_OFFLINE);
+    startAgain();
+    fleet.agents().values().forEach(Program::stop);
+    awaitState(HostState.HOST_STATE_STOPPED);
+    startAgain();
+  }
+
+  private static void uninstall() {
+    PATHS.forEach(fleet::uninstalled);
+    fleet.agents().values().forEach(Program::stop);
+    awaitState(HostState.HOST_STATE_UNINSTALLED);
+  }
+
+  private static Action run(String script) {
+    return run(shell(script));
+  }
+
+  private static RunAction.Builder shell(String script) {
+    return RunAction.newBuilder().addAllCommand(List.of("/bin/sh", "-c", script));
+  }
+
+  private static Action run(RunAction.Builder what) {
+    return fleet
+        .fleet()
+        .admin()
+        .actions()
+        .runAction(
+            RunActionRequest.newBuilder()
+                .setSelector("group=" + ParityFleet.GROUP)
+                .setRun(what)
+                .build());
+  }
+
+  private static List<ActionTarget> ended(Action action) {
+    awaitTargets(action, target -> target.getState() == TargetState.TARGET_STATE_ENDED);
+    return targets(action);
+  }
+
+  private static void awaitTargets(Action action, Predicate<ActionTarget> wanted) {
+    Await.until(
+        "the action on every path",
+        ParityFleet.BOUND,
+        () -> targets(action).stream().filter(wanted).count() == PATHS.size());
+  }
+
+  private static List<ActionTarget> targets(Action action) {
+    return fleet
+        .fleet()
+        .admin()
+        .actions()
+        .getAction(GetActionRequest.newBuilder().setAction(action.getId()).build())
+        .getTargetsList();
+  }
+
+  private static List<Host> hosts() {
+    return PATHS.stream()
+        .map(kind ->
+            fleet
+                .fleet()
+                .admin()
+                .hosts()
+                .getHost(GetHostRequest.newBuilder().setHost(ParityFleet.name(kind)).build()))
+        .toList();
+  }
+
+  private static void awaitHosts(String what, Predicate<Host> wanted) {
+    Await.until(what, ParityFleet.BOUND, () -> hosts().stream().allMatch(wanted));
+  }
+
+  private static void awaitState(HostState state) {
+    awaitHosts("every host to be " + state, host -> host.getState() == state);
+  }
+}

@@ -1,0 +1,2 @@
+/** One suite of features over every path. */
+package dev.towline.it.parity;
