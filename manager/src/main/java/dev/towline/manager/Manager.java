@@ -29,6 +29,7 @@ import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.sending.SendingReports;
+import dev.towline.manager.session.Departures;
 import dev.towline.manager.session.SessionRegistry;
 import dev.towline.manager.session.SessionServices;
 import dev.towline.manager.session.Sessions;
@@ -136,6 +137,7 @@ public final class Manager implements AutoCloseable {
                     policies,
                     heartbeats,
                     new ReportedAlerts(alerts),
+                    new Departures(revoked, events, registry),
                     registry,
                     clock,
                     executor,

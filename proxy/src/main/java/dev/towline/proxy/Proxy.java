@@ -90,6 +90,7 @@ final class Proxy implements AutoCloseable {
   private static final Duration STOP_DRAIN_TIME = Duration.ofSeconds(60);
   private static final Duration STOP_DELAY = Duration.ofSeconds(1);
   private static final int SPOOL_SEGMENT = 64 << 20;
+  private static final int RECORDS_SEGMENT = 4 << 20;
 
   private static final Duration DENIAL_REPORT = Duration.ofSeconds(10);
 
@@ -193,7 +194,7 @@ final class Proxy implements AutoCloseable {
 
     session.start();
     uplink.start();
-    status(statusFile, world, health, mux, serial, timer);
+    status(statusFile, world, health, mux, serial, keeper, timer);
     watchStopRequests(new StopRequest(world.data()), drainage, orders, timer);
     log.info("agents are accepted on {}:{}", config.listen(), clients.port());
   }
@@ -201,19 +202,22 @@ final class Proxy implements AutoCloseable {
   private static Keeper keeper(World world, UplinkMux mux, SynchronizationContext serial)
       throws IOException {
     Path directory = world.data().resolve("spool");
+    Path records = world.data().resolve("records");
     var keepers = new Keeper[1];
     var host =
         new HostShare(
             Path.of("/proc"),
             new ProcessLoad(Path.of("/proc"), System::nanoTime),
             world.data(),
-            () -> keepers[0].load().stats().quota());
+            () -> keepers[0].load().quota());
     keepers[0] =
         new Keeper(
             new Keeper.Parts(
                 world.member().self().id(),
                 quota ->
                     Spool.open(DiskFiles.open(directory), new Spool.Options(quota, SPOOL_SEGMENT)),
+                quota ->
+                    Spool.open(DiskFiles.open(records), new Spool.Options(quota, RECORDS_SEGMENT)),
                 new Keeper.Way() {
                   @Override
                   public void send(long number, KeptRecord record) {
@@ -227,6 +231,7 @@ final class Proxy implements AutoCloseable {
                 },
                 Exporter::open,
                 host::report,
+                world.clock(),
                 System::nanoTime,
                 world.threads()),
             SendingHandler.load(world.data()));
@@ -335,11 +340,13 @@ final class Proxy implements AutoCloseable {
       ProxyHealth health,
       UplinkMux mux,
       SynchronizationContext serial,
+      Keeper keeper,
       ScheduledExecutorService timer) {
     long pid = ProcessHandle.current().pid();
     Runnable write =
         () -> {
           serial.execute(() -> health.load(mux.stats()));
+          health.kept(keeper.load().kept());
           try {
             file.write(
                 health.status(

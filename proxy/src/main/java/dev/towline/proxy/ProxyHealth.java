@@ -33,6 +33,7 @@ final class ProxyHealth implements SessionObserver, UplinkConnector.Listener, He
   private boolean uplink;
   private String manager = "";
   private String path = "";
+  private Map<String, Long> kept = Map.of();
   private UplinkStats load = new UplinkStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
   ProxyHealth(ProcessLoad process, BooleanSupplier draining) {
@@ -80,6 +81,10 @@ final class ProxyHealth implements SessionObserver, UplinkConnector.Listener, He
     load = now;
   }
 
+  synchronized void kept(Map<String, Long> now) {
+    kept = now;
+  }
+
   @Override
   public synchronized Content collect() {
     Map<String, Long> counters = new LinkedHashMap<>();
@@ -115,6 +120,7 @@ final class ProxyHealth implements SessionObserver, UplinkConnector.Listener, He
         manager,
         path,
         load,
+        kept,
         pid,
         nowMs);
   }

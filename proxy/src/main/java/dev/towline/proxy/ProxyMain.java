@@ -264,6 +264,9 @@ public final class ProxyMain implements Runnable {
       out.println(
           "queued    %d bytes up, %d bytes down"
               .formatted(now.load().queuedUp(), now.load().queuedDown()));
+      if (!now.kept().isEmpty()) {
+        out.println("kept      " + now.kept());
+      }
       return now.online() ? 0 : FAILED;
     }
   }

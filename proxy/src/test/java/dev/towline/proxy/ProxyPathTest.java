@@ -218,6 +218,10 @@ class ProxyPathTest {
             new Keeper.Parts(
                 "p1",
                 quota -> Spool.open(DiskFiles.open(directory), new Spool.Options(quota, 1 << 20)),
+                quota ->
+                    Spool.open(
+                        DiskFiles.open(directory.resolve("records")),
+                        new Spool.Options(quota, 1 << 20)),
                 new Keeper.Way() {
                   @Override
                   public void send(long number, KeptRecord record) {
@@ -231,6 +235,7 @@ class ProxyPathTest {
                 },
                 Exporter::open,
                 UplinkReport::newBuilder,
+                InstantSource.system(),
                 System::nanoTime,
                 Thread.ofPlatform().daemon().factory()),
             SendingPolicy.usual(directory));

@@ -27,6 +27,7 @@ import dev.towline.runtime.identity.CertificateRequests;
 import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Keys;
+import dev.towline.runtime.sealed.RecordSeal;
 import java.security.KeyPair;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
@@ -288,7 +289,12 @@ final class SessionCore {
           Math.max(welcome.getNextEpoch(), journal.epoch() + 1),
           welcome.getLastAcceptedDirective());
     }
-    journal.welcomed(welcome.getGeneration(), welcome.getManagerTimeMs());
+    journal.welcomed(
+        welcome.getGeneration(),
+        welcome.getManagerTimeMs(),
+        welcome.getRecordsKey().size() == RecordSeal.KEY_LENGTH
+            ? welcome.getRecordsKey()
+            : ByteString.EMPTY);
     ledger.managerTime(welcome.getManagerTimeMs());
     ledger.interruptLeftOver();
     lastSeenHere = Math.max(lastSeenHere, welcome.getLastAcceptedDirective());
@@ -452,7 +458,7 @@ final class SessionCore {
       }
       case RECORD_CLASS_LOG ->
           outputs.add(new SessionOutput.LogStored(ack.getEpoch(), ack.getSequence()));
-      case RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
+      case RECORD_CLASS_DEPARTURE, RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.towline.runtime.session;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.state.v1.DirectiveMark;
 import dev.towline.proto.state.v1.JournalRecord;
 import dev.towline.proto.state.v1.ResultsFreed;
@@ -75,6 +76,11 @@ public final class SessionJournal implements AutoCloseable {
 
   public long lastGeneration() {
     return state.getLastGeneration();
+  }
+
+  /** What records for the manager are sealed to; empty until a manager said it. */
+  public ByteString recordsKey() {
+    return state.getRecordsKey();
   }
 
   /** Milliseconds since 1970 below which the node's clock doesn't count. */
@@ -163,11 +169,12 @@ public final class SessionJournal implements AutoCloseable {
     }
   }
 
-  /** Notes what a Welcome said. */
-  public void welcomed(long generation, long managerTimeMs) {
+  /** Notes what a Welcome said; without a key the one before stays. */
+  public void welcomed(long generation, long managerTimeMs, ByteString recordsKey) {
     write(
         state.toBuilder()
             .setLastGeneration(generation)
+            .setRecordsKey(recordsKey.isEmpty() ? state.getRecordsKey() : recordsKey)
             .setTimeFloorMs(Math.max(state.getTimeFloorMs(), managerTimeMs)));
   }
 

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SessionServiceGrpc;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
@@ -64,6 +65,7 @@ final class SessionLink {
   private final Deque<AgentFrame> waiting = new ArrayDeque<>();
   private final Deque<UpFrame> control = new ArrayDeque<>();
   private final Deque<ByteString> sealedPieces = new ArrayDeque<>();
+  private final Deque<SealedRecord> records = new ArrayDeque<>();
   private final Deque<SignedLogBatch> logs = new ArrayDeque<>();
   private long waitingBytes;
   private @Nullable SealedLink<ManagerFrame, AgentFrame> inner;
@@ -236,12 +238,20 @@ final class SessionLink {
     }
   }
 
+  /** Queues a record for the spool of the proxy that this link leads to. */
+  void sendRecord(SealedRecord record) {
+    if (!ended && !halfClosed) {
+      records.add(record);
+    }
+  }
+
   /** Sends what the transport and the credit allow. */
   void pump() {
     while (!ended && !halfClosed && peer != null && call.isReady()) {
       UpFrame next = next();
       if (next == null) {
-        next = nextLogs();
+        SealedRecord record = records.poll();
+        next = record == null ? nextLogs() : UpFrame.newBuilder().setRecord(record).build();
       }
       if (next == null) {
         return;
@@ -252,7 +262,7 @@ final class SessionLink {
 
   /** Nothing waits to be sent. */
   boolean idle() {
-    return waiting.isEmpty() && control.isEmpty() && sealedPieces.isEmpty();
+    return waiting.isEmpty() && control.isEmpty() && sealedPieces.isEmpty() && records.isEmpty();
   }
 
   /** Tells the peer that nothing more will come. */
@@ -265,6 +275,7 @@ final class SessionLink {
 
   void ended() {
     ended = true;
+    records.clear();
     logs.clear();
   }
 

@@ -68,6 +68,10 @@ final class SessionLoop {
   private @Nullable Tls tls;
   private @Nullable LogFeed logs;
   private @Nullable SessionLink logLink;
+  private final RecordCopies copies;
+  private @Nullable SessionLink copyLink;
+  private long copyAt = NEVER;
+  private boolean copying;
   private List<ServerAddress> servers;
   private final AddressBook book;
   private final Deque<Target> candidates = new ArrayDeque<>();
@@ -91,6 +95,7 @@ final class SessionLoop {
     this.book = new AddressBook(parts.channels(), parts.random(), this::post);
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
+    this.copies = new RecordCopies(ledger);
     this.verifier = new DirectiveVerifier(self, parts.member().verifier());
     this.backoff =
         new FullJitter(SessionTimings.BACKOFF_BASE, SessionTimings.BACKOFF_CAP, parts.random());
@@ -286,6 +291,7 @@ final class SessionLoop {
         collect(present);
         collect(next);
         wayForLogs();
+        copyRecords();
         parts.journal().sync();
         release();
       }
@@ -308,6 +314,7 @@ final class SessionLoop {
 
   private long waitNanos() {
     long deadline = Math.min(Math.min(dialAt, stopBy), Math.min(due(present), due(next)));
+    deadline = Math.min(deadline, copyAt);
     if (move != null) {
       deadline = Math.min(deadline, Math.min(move.at, move.deadline));
     }
@@ -520,7 +527,7 @@ final class SessionLoop {
       case NOTICE -> notice(link, frame.getNotice());
       case CREDIT -> link.credit(frame.getCredit());
       case LOG_ACK -> {
-        if (logs != null && isProxy(link)) {
+        if (isProxy(link) && !copies.acknowledged(frame.getLogAck()) && logs != null) {
           logs.acknowledged(frame.getLogAck().getEpoch(), frame.getLogAck().getSequence());
         }
       }
@@ -818,6 +825,30 @@ final class SessionLoop {
     }
   }
 
+  /** A proxy that has no way to a manager for a while gets what a manager should know. */
+  private void copyRecords() {
+    SessionLink link = present;
+    if (link != null && (!isProxy(link) || (link.core != null && link.core.isWelcomed()))) {
+      link = null;
+    }
+    if (link != copyLink) {
+      copyLink = link;
+      copying = false;
+      copyAt = link == null ? NEVER : now() + SessionTimings.COPY_DELAY.toNanos();
+    }
+    if (link == null) {
+      return;
+    }
+    if (now() - copyAt >= 0) {
+      copying = true;
+      copies.again();
+      copyAt = now() + SessionTimings.COPY_AGAIN.toNanos();
+    }
+    if (copying) {
+      copies.due(link.identity()).forEach(link::sendRecord);
+    }
+  }
+
   /** Known to be one: its certificate was checked. */
   private static boolean isProxy(SessionLink link) {
     return link.peer() != null && link.peer().identity().role() == Role.PROXY;
@@ -860,6 +891,11 @@ final class SessionLoop {
           present.send(
               AgentFrame.newBuilder().setGoodbye(Goodbye.newBuilder().setReason(reason)).build(),
               true);
+    } else if (present != null && isProxy(present)) {
+      SessionLink link = present;
+      // What takes longer than this program has is in the journal.
+      copies.due(link.identity()).forEach(link::sendRecord);
+      copies.departure(reason, link.identity()).ifPresent(link::sendRecord);
     } else {
       shutDown(present, "stopping");
       present = null;

@@ -19,6 +19,12 @@ public final class SessionTimings {
   /** How long a node waits at a proxy that has no way to a manager, when it knows other servers. */
   public static final Duration UPSTREAM_LIMIT = Duration.ofSeconds(30);
 
+  /** How long a proxy may have no way to a manager before it is left copies of records. */
+  public static final Duration COPY_DELAY = Duration.ofSeconds(2);
+
+  /** After how long a copy without acknowledgement is sent again. */
+  public static final Duration COPY_AGAIN = Duration.ofSeconds(15);
+
   /** First ceiling of the reconnect backoff. */
   public static final Duration BACKOFF_BASE = Duration.ofMillis(500);
 

@@ -28,7 +28,7 @@ final class SessionJournalTest {
       journal.started(mark(2));
       journal.result(result(1, 1, 10));
       assertThat(journal.event(SecurityEvent.newBuilder().setId("e1").build())).isTrue();
-      journal.welcomed(7, 1_000);
+      journal.welcomed(7, 1_000, ByteString.EMPTY);
       journal.sync();
     }
     try (SessionJournal journal = open()) {
@@ -126,8 +126,8 @@ final class SessionJournalTest {
   @Test
   void timeFloor_neverGoesDown() throws IOException {
     try (SessionJournal journal = open()) {
-      journal.welcomed(1, 5_000);
-      journal.welcomed(2, 4_000);
+      journal.welcomed(1, 5_000, ByteString.copyFrom(new byte[32]));
+      journal.welcomed(2, 4_000, ByteString.EMPTY);
       journal.raiseTimeFloor(3_000);
       assertThat(journal.timeFloorMs()).isEqualTo(5_000);
       assertThat(journal.lastGeneration()).isEqualTo(2);

@@ -407,6 +407,14 @@ public final class ProcessFleet implements AutoCloseable {
     return program(name, executable, arguments).start();
   }
 
+  /** As {@link #start}, in a network namespace. */
+  public Program startIn(String namespace, String name, String executable, List<String> arguments) {
+    List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", namespace));
+    command.add(bin(executable));
+    command.addAll(arguments);
+    return register(name, command).start();
+  }
+
   /** A loopback address of this fleet's own. */
   public String host(int number) {
     return addresses.host(number);

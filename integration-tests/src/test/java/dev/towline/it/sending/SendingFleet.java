@@ -4,16 +4,25 @@ import dev.towline.it.fleet.LoopbackAddresses;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
+import dev.towline.proto.v1.Event;
+import dev.towline.proto.v1.ListEventsRequest;
 import dev.towline.proto.v1.ListLogsRequest;
 import dev.towline.proto.v1.ListLogsResponse;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** A manager, proxies of one cluster, and agents that report a file each. */
 final class SendingFleet implements AutoCloseable {
@@ -21,18 +30,29 @@ final class SendingFleet implements AutoCloseable {
   static final String CLUSTER = "dc1";
 
   private static final int FIRST_PROXY = 10;
+  private static final JsonMapper JSON = JsonMapper.builder().build();
 
   private final ProcessFleet fleet;
   private final Path directory;
+  private final IntFunction<Optional<String>> namespaces;
   private Program manager;
 
   SendingFleet(Path directory) {
+    this(directory, LoopbackAddresses.free(new Random()), _ -> Optional.empty());
+  }
+
+  /**
+   * @param namespaces the network namespace of each proxy, where it has one
+   */
+  SendingFleet(
+      Path directory, LoopbackAddresses addresses, IntFunction<Optional<String>> namespaces) {
     this.directory = directory;
+    this.namespaces = namespaces;
     this.fleet =
         new ProcessFleet(
             Path.of(System.getProperty("towline.repository", "..")),
             directory,
-            LoopbackAddresses.free(new Random()),
+            addresses,
             List.of());
     this.manager = fleet.startManager();
     // The name is never looked up: each agent is given one proxy.
@@ -61,39 +81,49 @@ final class SendingFleet implements AutoCloseable {
     if (!Files.exists(enrollment)) {
       fleet.towline("proxies", "command", CLUSTER, "--enrollment-file", enrollment.toString());
     }
+    List<String> arguments =
+        List.of(
+            "run",
+            "--data",
+            proxyData(number).toString(),
+            "--enrollment",
+            enrollment.toString(),
+            "--listen",
+            proxyAddress(number),
+            "--http-port",
+            "8080");
+    String name = "proxy-" + number;
     Program proxy =
-        fleet.start(
-            "proxy-" + number,
-            "towline-proxy",
-            List.of(
-                "run",
-                "--data",
-                proxyData(number).toString(),
-                "--enrollment",
-                enrollment.toString(),
-                "--listen",
-                proxyAddress(number),
-                "--http-port",
-                "8080"));
+        namespaces
+            .apply(number)
+            .map(space -> fleet.startIn(space, name, "towline-proxy", arguments))
+            .orElseGet(() -> fleet.start(name, "towline-proxy", arguments));
     proxy.awaitLine("towline-proxy online", BOUND);
     return proxy;
   }
 
-  /** An agent that reports {@link #logFile}; through this proxy, or directly when it is 0. */
-  Program startAgent(String name, int proxy) throws IOException {
+  /**
+   * An agent that reports {@link #logFile}; through one of these proxies, or directly when the only
+   * one is 0.
+   */
+  Program startAgent(String name, int... proxies) throws IOException {
     CreateInstallCommandRequest.Builder request =
         CreateInstallCommandRequest.newBuilder()
             .setOs("linux")
             .setGroup("web")
             .setExpiresInMs(3_600_000)
             .setMaxUses(1);
-    if (proxy > 0) {
+    if (proxies[0] > 0) {
       request.setProxyCluster(CLUSTER);
     }
     String enrollment =
         fleet.admin().installCommands().createInstallCommand(request.build()).getEnrollmentFile();
     Path file = directory.resolve(name + ".json");
-    Files.writeString(file, enrollment.replace("proxies.invalid", proxyAddress(proxy)));
+    String servers =
+        IntStream.of(proxies)
+            .mapToObj(proxy -> "\"" + proxyAddress(proxy) + ":443\"")
+            .collect(Collectors.joining(","));
+    Files.writeString(file, enrollment.replace("\"proxies.invalid:443\"", servers));
     Files.createFile(logFile(name));
     Path config = directory.resolve(name + ".yaml");
     Files.writeString(config, "log-files:\n  - " + logFile(name) + "\nlog-megabytes: 64\n");
@@ -129,6 +159,32 @@ final class SendingFleet implements AutoCloseable {
 
   void append(String name, String text) throws IOException {
     Files.writeString(logFile(name), text, StandardOpenOption.APPEND);
+  }
+
+  /** Items of this type in the spool of a proxy, as it says itself. */
+  long kept(int proxy, String type) {
+    return status(proxy).path("kept").path(type).asLong(0);
+  }
+
+  /** Agents that are connected with a proxy, as it says itself. */
+  long clients(int proxy) {
+    return status(proxy).path("load").path("clients").asLong(0);
+  }
+
+  private JsonNode status(int proxy) {
+    try {
+      return JSON.readTree(Files.readAllBytes(proxyData(proxy).resolve("status.json")));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  List<Event> events(String code) {
+    return fleet
+        .admin()
+        .events()
+        .listEvents(ListEventsRequest.newBuilder().setCode(code).setPageSize(1000).build())
+        .getEventsList();
   }
 
   /** Messages that came from the file, in the order in which the manager stored them. */

@@ -1,6 +1,7 @@
 package dev.towline.manager.fleet;
 
 import dev.towline.manager.ids.Ids;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.identity.Fingerprints;
@@ -11,6 +12,7 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Pems;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.TrustAnchors;
+import dev.towline.runtime.sealed.RecordSeal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -54,6 +56,7 @@ public final class Fleet {
   private final Path directory;
   private final IdentityStore identityStore;
   private final List<String> hostNames;
+  private final byte[] recordsKey;
   private volatile CertificateAuthority issuing;
   private volatile IssuedIdentity manager;
   private volatile @Nullable IssuedIdentity rsa;
@@ -76,6 +79,7 @@ public final class Fleet {
     this.hostNames = List.copyOf(hostNames);
     this.clock = clock;
     this.random = random;
+    this.recordsKey = recordsKey(directory.resolve("records.key"), random);
     renewIssuing();
     var stored = identityStore.load();
     // The names it is reached under may have changed since.
@@ -150,6 +154,18 @@ public final class Fleet {
     }
   }
 
+  /** What agents seal to that leave something for this manager with a proxy. */
+  public byte[] recordsKey() {
+    return RecordSeal.publicKey(recordsKey);
+  }
+
+  /**
+   * What an agent sealed; empty when it was not sealed to {@link #recordsKey}, or changed since.
+   */
+  public Optional<byte[]> unsealed(SealedRecord record) {
+    return RecordSeal.open(recordsKey, record);
+  }
+
   /** The CA that signs members now. */
   public X509Certificate issuingCertificate() {
     return issuing.certificate();
@@ -220,6 +236,15 @@ public final class Fleet {
 
   private DirectiveSigner newSigner() {
     return DirectiveSigner.create(issuing, manager.identity(), DIRECTIVE_CERTIFICATE, random);
+  }
+
+  private static byte[] recordsKey(Path file, SecureRandom random) throws IOException {
+    if (Files.exists(file)) {
+      return Base64.getDecoder().decode(Files.readString(file).strip());
+    }
+    byte[] key = RecordSeal.newKey(random);
+    DurableFiles.replace(file, Base64.getEncoder().encode(key));
+    return key;
   }
 
   private static CertificateAuthority load(

@@ -3,16 +3,14 @@ package dev.towline.manager.logs;
 import com.google.common.cache.Cache;
 import com.google.common.cache.CacheBuilder;
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.towline.manager.nodes.Node;
+import dev.towline.manager.nodes.CertifiedKeys;
 import dev.towline.manager.store.Store;
-import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import java.security.PublicKey;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -88,7 +86,7 @@ public final class LogBatches {
     if (known != null && isSigned(known, signed)) {
       return new Checked.Good(id, batch);
     }
-    List<PublicKey> certified = store.read(tx -> certified(tx, id));
+    List<PublicKey> certified = store.read(tx -> CertifiedKeys.of(tx, id));
     for (PublicKey key : certified) {
       if (isSigned(key, signed)) {
         keys.put(id, key);
@@ -96,13 +94,6 @@ public final class LogBatches {
       }
     }
     return new Checked.Forged(id, "a log batch that is not signed by its agent");
-  }
-
-  private static List<PublicKey> certified(Tx tx, String id) {
-    Optional<Node> node = tx.nodes().find(id).filter(found -> found.revokedMs() == 0);
-    return node.isEmpty()
-        ? List.of()
-        : tx.nodes().certificates(id).stream().map(X509Certificate::getPublicKey).toList();
   }
 
   private static boolean isSigned(PublicKey key, SignedLogBatch signed) {

@@ -382,7 +382,8 @@ public final class NodeSession {
             .setReconnectCapMs(services.reconnectCap().toMillis())
             .setManagerTimeMs(services.clock().millis())
             .setLastAcceptedDirective(opened.acceptedBefore())
-            .addAllRoots(Certificates.toProto(services.fleet().roots()));
+            .addAllRoots(Certificates.toProto(services.fleet().roots()))
+            .setRecordsKey(ByteString.copyFrom(services.fleet().recordsKey()));
     if (opened.rolledBack()) {
       welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
     }
@@ -550,17 +551,12 @@ public final class NodeSession {
   }
 
   private void securityEvent(SecurityEvent event) {
-    String code = event.getCode().matches("[a-z0-9._]{1,64}") ? event.getCode() : "event.invalid";
+    String code = SecurityEvents.code(event);
     String reporter = peer.identity().uri();
     String name = stored == null ? node() : stored.name();
     log.warn("{} reports {}: {}", reporter, code, event.getDetail());
     writes.add(
-        tx -> {
-          var known = services.events().of(code, node(), event.getDetail(), reporter);
-          if (tx.events().add(known, node() + "/" + event.getId())) {
-            services.reportedAlerts().reported(tx, code, node(), name, event.getDetail());
-          }
-        },
+        tx -> SecurityEvents.store(tx, services, node(), name, reporter, event),
         () ->
             link.send(
                 ManagerFrame.newBuilder()
@@ -580,13 +576,7 @@ public final class NodeSession {
 
   private void goodbye(Goodbye goodbye) {
     log.info("session of {} ended: {}", peer.identity(), goodbye.getReason());
-    end(
-        switch (goodbye.getReason()) {
-          case RECONNECT, REASON_UNSPECIFIED, UNRECOGNIZED -> Presence.OFFLINE;
-          case AGENT_STOP -> Presence.STOPPED;
-          case HOST_SHUTDOWN -> Presence.SHUT_DOWN;
-          case UNINSTALL -> Presence.UNINSTALLED;
-        });
+    end(Departures.presence(goodbye.getReason()));
   }
 
   private void retry(long delayMs, String reason) {
@@ -648,27 +638,22 @@ public final class NodeSession {
     }
   }
 
-  /** A program that is gone from its host: what may have been copied of it is worth nothing. */
   private void uninstalled() {
-    services.revoked().reload();
-    services.registry().all().forEach(NodeSession::sendRevocations);
+    services.departures().uninstalled();
   }
 
   private void finish(Tx tx, Presence presence) {
     tx.sessions().path(node(), generation, services.registry().path(peer));
-    boolean current = tx.sessions().end(node(), generation, presence, services.clock().millis());
-    if (current && presence == Presence.UNINSTALLED) {
-      services.revoked().revoke(tx, node(), "uninstalled");
-      tx.events()
-          .add(
-              services
-                  .events()
-                  .of(
-                      "node.uninstalled",
-                      node(),
-                      "its uninstall command ran",
-                      peer.identity().uri()),
-              "");
-    }
+    var _ =
+        services
+            .departures()
+            .end(
+                tx,
+                new Departures.Ended(
+                    node(),
+                    generation,
+                    presence,
+                    services.clock().millis(),
+                    peer.identity().uri()));
   }
 }

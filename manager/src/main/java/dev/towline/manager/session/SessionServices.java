@@ -35,6 +35,7 @@ public record SessionServices(
     Policies policies,
     Heartbeats heartbeats,
     ReportedAlerts reportedAlerts,
+    Departures departures,
     SessionRegistry registry,
     InstantSource clock,
     Executor executor,

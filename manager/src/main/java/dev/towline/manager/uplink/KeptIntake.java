@@ -4,14 +4,17 @@ import com.google.common.util.concurrent.MoreExecutors;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.logs.LogBatches.Checked;
+import dev.towline.manager.session.KeptRecords;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.KeptGap;
 import dev.towline.proto.v1.KeptRecord;
+import dev.towline.proto.v1.SpoolQueue;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -48,7 +51,20 @@ final class KeptIntake {
 
   /** What it stands on. */
   record Services(
-      Store store, LogBatches batches, Events events, InstantSource clock, Executor executor) {}
+      Store store,
+      LogBatches batches,
+      KeptRecords records,
+      Events events,
+      InstantSource clock,
+      Executor executor) {}
+
+  private record Work(Consumer<Tx> work, Runnable after) {
+    static final Work NONE = of(_ -> {});
+
+    static Work of(Consumer<Tx> work) {
+      return new Work(work, () -> {});
+    }
+  }
 
   KeptIntake(
       String proxy, Services services, Consumer<DownlinkFrame> answers, Consumer<String> giveUp) {
@@ -90,14 +106,15 @@ final class KeptIntake {
       return;
     }
     committing = true;
-    List<Consumer<Tx>> works = waiting.stream().map(this::work).toList();
-    long last = waiting.getLast().getSequence();
+    List<Work> works = waiting.stream().map(this::work).toList();
+    Map<SpoolQueue, Long> last = new EnumMap<>(SpoolQueue.class);
+    waiting.forEach(record -> last.put(record.getQueue(), record.getSequence()));
     waiting.clear();
     var _ =
         services
             .store()
             .write(tx -> {
-              works.forEach(work -> work.accept(tx));
+              works.forEach(one -> one.work().accept(tx));
               return works.size();
             })
             .whenComplete((_, failure) ->
@@ -107,10 +124,13 @@ final class KeptIntake {
                     fail(failure);
                     return;
                   }
-                  answers.accept(
-                      DownlinkFrame.newBuilder()
-                          .setKeptAck(KeptAck.newBuilder().setSequence(last))
-                          .build());
+                  works.forEach(one -> one.after().run());
+                  last.forEach((queue, sequence) ->
+                      answers.accept(
+                          DownlinkFrame.newBuilder()
+                              .setKeptAck(
+                                  KeptAck.newBuilder().setSequence(sequence).setQueue(queue))
+                              .build()));
                   commitNext();
                 }));
   }
@@ -123,29 +143,47 @@ final class KeptIntake {
     }
   }
 
-  private Consumer<Tx> work(KeptRecord record) {
+  private Work work(KeptRecord record) {
     return switch (record.getRecordCase()) {
       case LOG_BATCH ->
           switch (services.batches().check(record.getLogBatch())) {
-            case Checked.Forged(String claimed, String why) -> {
-              services
-                  .events()
-                  .record(
-                      LogBatches.FORGED,
-                      claimed.isEmpty() ? proxy : claimed,
-                      why + ", kept by proxy " + proxy);
-              yield _ -> {};
-            }
+            case Checked.Forged(String claimed, String why) ->
+                forged(LogBatches.FORGED, claimed, why);
             case Checked.Good(String node, var batch) ->
-                tx -> tx.logs().add(node, batch, services.clock().millis());
+                Work.of(tx -> tx.logs().add(node, batch, services.clock().millis()));
           };
-      case GAP -> gap(record.getSequence(), record.getGap());
+      case SEALED -> checked(services.records().check(record.getSealed()));
+      case CHANGE ->
+          checked(services.records().change(proxy, record.getSequence(), record.getChange()));
+      case GAP -> Work.of(gap(record));
       // Of a later version.
-      case RECORD_NOT_SET -> _ -> {};
+      case RECORD_NOT_SET -> Work.NONE;
     };
   }
 
-  private Consumer<Tx> gap(long sequence, KeptGap gap) {
+  private Work checked(KeptRecords.Checked record) {
+    return switch (record) {
+      case KeptRecords.Checked.Good(var work, var after) -> new Work(work, after);
+      case KeptRecords.Checked.Forged(String code, String claimed, String why) ->
+          forged(code, claimed, why);
+      case KeptRecords.Checked.Refused(String why) -> {
+        log.info("not stored, kept by proxy {}: {}", proxy, why);
+        yield Work.NONE;
+      }
+    };
+  }
+
+  private Work forged(String code, String claimed, String why) {
+    services
+        .events()
+        .record(code, claimed.isEmpty() ? proxy : claimed, why + ", kept by proxy " + proxy);
+    return Work.NONE;
+  }
+
+  private Consumer<Tx> gap(KeptRecord record) {
+    KeptGap gap = record.getGap();
+    long sequence = record.getSequence();
+    SpoolQueue queue = record.getQueue();
     Map<String, Long> lost = new TreeMap<>(gap.getLostMap());
     return tx ->
         tx.events()
@@ -157,6 +195,6 @@ final class KeptIntake {
                         proxy,
                         "the proxy's spool was full or damaged; lost, by type: " + lost,
                         proxy),
-                proxy + "/" + gap.getSpool() + "/" + sequence);
+                proxy + "/" + gap.getSpool() + "/" + queue.getNumber() + "/" + sequence);
   }
 }

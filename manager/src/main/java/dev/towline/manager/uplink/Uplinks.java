@@ -3,6 +3,7 @@ package dev.towline.manager.uplink;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.sending.SendingReports;
+import dev.towline.manager.session.KeptRecords;
 import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.DownlinkFrame;
 import dev.towline.runtime.identity.PeerVerifier;
@@ -73,7 +74,12 @@ public final class Uplinks {
     return new KeptIntake(
         proxy,
         new KeptIntake.Services(
-            services.store(), services.logBatches(), events, services.clock(), executor),
+            services.store(),
+            services.logBatches(),
+            new KeptRecords(services),
+            events,
+            services.clock(),
+            executor),
         answers,
         giveUp);
   }

@@ -6,12 +6,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import dev.towline.manager.actions.NewAction;
 import dev.towline.manager.enrollment.NewToken;
+import dev.towline.manager.events.EventRecord;
 import dev.towline.manager.logs.LogLevel;
 import dev.towline.manager.logs.LogQuery;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.testing.FakeNode;
 import dev.towline.manager.testing.ManagerFixture;
 import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.AgentRecord;
+import dev.towline.proto.v1.ClientChange;
+import dev.towline.proto.v1.Departure;
+import dev.towline.proto.v1.Directive;
+import dev.towline.proto.v1.DirectiveResult;
+import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.Hello;
 import dev.towline.proto.v1.KeptGap;
@@ -19,12 +26,20 @@ import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Path;
+import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.RunAction;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SignedLogBatch;
+import dev.towline.proto.v1.SignedRecord;
+import dev.towline.proto.v1.SignedResult;
+import dev.towline.proto.v1.SpoolQueue;
+import dev.towline.proto.v1.TargetState;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
+import dev.towline.runtime.sealed.RecordSeal;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
@@ -133,6 +148,122 @@ final class UplinkTest {
         .containsExactly("two", "one");
     assertThat(fixture.event("log.forged").subject()).isEqualTo(host7.id());
     assertThat(fixture.event("spool.lost").detail()).contains("log=5");
+  }
+
+  @Test
+  @Requirement({"P7", "T3"})
+  void kept_resultAndDepartureOfAnAgentThatIsGone_areThereOnce() {
+    FakeNode host7 = fixture.host("web-7");
+    var session = host7.connect();
+    var action =
+        fixture
+            .services()
+            .actions()
+            .create(
+                new NewAction(
+                    "web-7", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+    var directive = session.takeDirective().directive();
+    session.accept(directive);
+    session.drop();
+    Await.until(
+        "offline",
+        BOUND,
+        () -> fixture.services().hosts().host("web-7").presence() == Presence.OFFLINE);
+    SealedRecord result =
+        sealed(host7, host7, AgentRecord.newBuilder().setResult(result(host7, directive)));
+    SealedRecord departure =
+        sealed(
+            host7,
+            host7,
+            AgentRecord.newBuilder()
+                .setDeparture(
+                    Departure.newBuilder()
+                        .setReason(Goodbye.Reason.HOST_SHUTDOWN)
+                        .setGeneration(session.welcome().getGeneration())
+                        .setTimeMs(1_000)));
+    proxy.send(kept(1, result));
+    proxy.send(kept(2, departure));
+    // After a break.
+    proxy.send(kept(1, result));
+    proxy.send(kept(2, departure));
+    proxy.send(
+        kept(3, sealed(host7, host, AgentRecord.newBuilder().setResult(result(host, directive)))));
+    proxy.send(
+        UplinkFrame.newBuilder()
+            .setKept(
+                KeptRecord.newBuilder()
+                    .setQueue(SpoolQueue.SPOOL_QUEUE_RECORDS)
+                    .setSequence(4)
+                    .setChange(
+                        ClientChange.newBuilder()
+                            .setAgent(host7.identity().identity().uri())
+                            .setCame(true)
+                            .setTimeMs(2_000)
+                            .setSourceAddress("192.0.2.9")))
+            .build());
+    Await.until("the last acknowledgement", BOUND, () -> proxy.takeKeptAck() == 4);
+
+    assertThat(fixture.services().hosts().host("web-7").presence()).isEqualTo(Presence.SHUT_DOWN);
+    var target = fixture.services().actions().action(action.getId()).getTargets(0);
+    assertThat(target.getState()).isEqualTo(TargetState.TARGET_STATE_ENDED);
+    assertThat(target.getOutput().toStringUtf8()).isEqualTo("done");
+    assertThat(fixture.services().events().list("", host7.id(), 0, 100))
+        .extracting(EventRecord::code)
+        .containsOnlyOnce("host.said_goodbye", "host.came", "record.forged");
+    assertThat(fixture.event("host.came").reporter()).contains(proxy.id());
+    // A newer session is not ended by what was said in an earlier one.
+    host7.connect();
+    proxy.send(kept(5, departure));
+    Await.until("its acknowledgement", BOUND, () -> proxy.takeKeptAck() == 5);
+    assertThat(fixture.services().hosts().host("web-7").presence()).isEqualTo(Presence.ONLINE);
+  }
+
+  private static UplinkFrame kept(long sequence, SealedRecord record) {
+    return UplinkFrame.newBuilder()
+        .setKept(
+            KeptRecord.newBuilder()
+                .setQueue(SpoolQueue.SPOOL_QUEUE_RECORDS)
+                .setSequence(sequence)
+                .setSealed(record))
+        .build();
+  }
+
+  private static SignedResult result(FakeNode of, Directive directive) {
+    byte[] bytes =
+        DirectiveResult.newBuilder()
+            .setDirectiveId(directive.getId())
+            .setDirectiveSequence(directive.getSequence())
+            .setAgent(of.identity().identity().uri())
+            .setEpoch(1)
+            .setRecordSequence(1)
+            .setOutcome(Outcome.OUTCOME_SUCCEEDED)
+            .setOutput(ByteString.copyFromUtf8("done"))
+            .build()
+            .toByteArray();
+    return SignedResult.newBuilder()
+        .setResult(ByteString.copyFrom(bytes))
+        .setSignature(
+            ByteString.copyFrom(
+                Signatures.signP256(of.identity().key(), "towline result v1", bytes)))
+        .build();
+  }
+
+  private SealedRecord sealed(FakeNode of, FakeNode signer, AgentRecord.Builder record) {
+    String agent = of.identity().identity().uri();
+    byte[] bytes = record.setAgent(agent).build().toByteArray();
+    SignedRecord signed =
+        SignedRecord.newBuilder()
+            .setRecord(ByteString.copyFrom(bytes))
+            .setSignature(
+                ByteString.copyFrom(
+                    Signatures.signP256(signer.identity().key(), "towline record v1", bytes)))
+            .build();
+    return RecordSeal.seal(
+        fixture.services().fleet().recordsKey(),
+        agent,
+        RecordClass.RECORD_CLASS_RESULT,
+        "r",
+        signed.toByteArray());
   }
 
   private static UplinkFrame kept(long sequence, SignedLogBatch batch) {

@@ -1,13 +1,17 @@
 package dev.towline.proxy.spool;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.towline.proto.v1.ClientChange;
+import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.KeptGap;
 import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SendingMode;
 import dev.towline.proto.v1.SignedLogBatch;
+import dev.towline.proto.v1.SpoolQueue;
 import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proxy.uplink.KeptQueue;
 import dev.towline.proxy.uplink.WireBytes;
@@ -17,9 +21,7 @@ import dev.towline.runtime.spool.SpoolStats;
 import dev.towline.runtime.spool.Tally;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -50,16 +52,23 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   public static final int LOG = 1;
   public static final int COUNTERS = 2;
 
+  public static final int PRESENCE = 3;
+  public static final int RESULT = 4;
+  public static final int EVENT = 5;
+
   /** By type. */
-  static final List<String> TYPES = List.of("unknown", "log", "counters");
+  static final List<String> TYPES =
+      List.of("unknown", "log", "counters", "presence", "result", "event");
 
   private static final Logger log = LoggerFactory.getLogger(Keeper.class);
   private static final long MOST_INCOMING = 8 << 20;
   private static final int LARGEST_BATCH = 64 << 10;
-  private static final long WINDOW_BYTES = 1 << 20;
-  private static final int WINDOW_RECORDS = 512;
+
+  /** What records may have of the whole, and how much that is at most. */
+  private static final int RECORDS_PART = 10;
+
+  private static final long MOST_RECORDS = 1L << 30;
   private static final long REPORT = Duration.ofSeconds(1).toNanos();
-  private static final long SAVE = Duration.ofSeconds(1).toNanos();
   private static final long OPEN_AGAIN = Duration.ofSeconds(1).toNanos();
   private static final long NEVER = Long.MAX_VALUE;
   private static final int EXPORT_CHUNK = 256 << 10;
@@ -67,15 +76,13 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private final Parts parts;
   private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
   private final AtomicLong incoming = new AtomicLong();
-  private final List<Waiting> appended = new ArrayList<>();
-  private final Deque<Sent> sent = new ArrayDeque<>();
+  private final Outgoing logs;
+  private final Outgoing records;
   private final TokenBucket bucket = new TokenBucket();
   private final Thread thread;
-  private @Nullable Spool spool;
   private @Nullable Exporter exporter;
   private SendingPolicy policy;
   private long way;
-  private long sentBytes;
   private final AtomicLong beside = new AtomicLong();
   private long besideCharged;
   private long share = -1;
@@ -87,8 +94,6 @@ public final class Keeper implements KeptQueue, AutoCloseable {
 
   private long wireBytes;
   private long clientBytes;
-  private long saveAt = NEVER;
-  private long openAt;
   private long gateAt;
   private long gateUpTo;
   private volatile Load load = Load.NONE;
@@ -111,38 +116,62 @@ public final class Keeper implements KeptQueue, AutoCloseable {
    * What it is made from.
    *
    * @param name names this spool for gaps
+   * @param opener of the spool for logs and counters
+   * @param records of the one for what agents say while no manager hears them
    * @param resources a report with what is known of the host
+   * @param clock for what is seen here
    * @param nanoTime as {@link System#nanoTime}
    */
   public record Parts(
       String name,
       SpoolOpener opener,
+      SpoolOpener records,
       Way way,
       Exporter.Opener exports,
       Supplier<UplinkReport.Builder> resources,
+      InstantSource clock,
       LongSupplier nanoTime,
       ThreadFactory threads) {}
 
   /**
    * The spool at a moment.
    *
+   * @param stats of logs and counters
+   * @param kept items of everything that is kept, by type
+   * @param quota of everything that is kept, bytes
    * @param clientBytes what agents sent to be kept, since start
    * @param wireBytes what was sent to managers with all that the network adds, since start
    */
   public record Load(
-      SpoolStats stats, long clientBytes, long wireBytes, SendingPolicy.@Nullable Mode mode) {
+      SpoolStats stats,
+      Map<String, Long> kept,
+      long quota,
+      long clientBytes,
+      long wireBytes,
+      SendingPolicy.@Nullable Mode mode) {
     static final Load NONE =
-        new Load(new SpoolStats(0, 0, 0, Tally.NONE, Tally.NONE, 0, 0, 0), 0, 0, null);
+        new Load(new SpoolStats(0, 0, 0, Tally.NONE, Tally.NONE, 0, 0, 0), Map.of(), 0, 0, 0, null);
   }
 
-  private record Waiting(Consumer<RecordAck> kept, RecordAck ack) {}
-
-  private record Sent(long sequence, int bytes) {}
+  /** Sends what it may from one spool; how long nothing will be due. */
+  private interface Work {
+    long run(Outgoing queue) throws IOException;
+  }
 
   public Keeper(Parts parts, SendingPolicy policy) {
     this.parts = parts;
     this.policy = policy;
+    this.logs = new Outgoing(parts.opener(), logsQuota(policy));
+    this.records = new Outgoing(parts.records(), recordsQuota(policy));
     this.thread = parts.threads().newThread(this::run);
+  }
+
+  private static long recordsQuota(SendingPolicy policy) {
+    return Math.min(MOST_RECORDS, policy.size() / RECORDS_PART);
+  }
+
+  private static long logsQuota(SendingPolicy policy) {
+    return policy.size() - recordsQuota(policy);
   }
 
   public void start() {
@@ -180,6 +209,57 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   }
 
   @Override
+  public boolean keep(String identity, SealedRecord record, Consumer<RecordAck> kept) {
+    int bytes = record.getSerializedSize();
+    if (!record.getAgent().equals(identity)
+        || typeOf(record) == 0
+        || incoming.get() + bytes > MOST_INCOMING) {
+      return false;
+    }
+    RecordAck ack =
+        RecordAck.newBuilder()
+            .setRecordClass(record.getRecordClass())
+            .setId(record.getId())
+            .setBy(RecordAck.By.PROXY)
+            .build();
+    incoming.addAndGet(bytes);
+    events.add(() -> {
+      incoming.addAndGet(-bytes);
+      append(
+          typeOf(record),
+          KeptRecord.newBuilder().setSealed(record).build(),
+          () -> kept.accept(ack));
+    });
+    return true;
+  }
+
+  private static int typeOf(SealedRecord record) {
+    return switch (record.getRecordClass()) {
+      case RECORD_CLASS_RESULT -> RESULT;
+      case RECORD_CLASS_SECURITY_EVENT -> EVENT;
+      case RECORD_CLASS_DEPARTURE -> PRESENCE;
+      case RECORD_CLASS_LOG, RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> 0;
+    };
+  }
+
+  @Override
+  public void changed(ClientChange change) {
+    KeptRecord record =
+        KeptRecord.newBuilder()
+            .setChange(change.toBuilder().setTimeMs(parts.clock().millis()))
+            .build();
+    int bytes = record.getSerializedSize();
+    if (incoming.addAndGet(bytes) > MOST_INCOMING) {
+      incoming.addAndGet(-bytes);
+      return;
+    }
+    events.add(() -> {
+      incoming.addAndGet(-bytes);
+      append(PRESENCE, record, () -> {});
+    });
+  }
+
+  @Override
   public void way(long number) {
     events.add(() -> {
       way = number;
@@ -187,7 +267,8 @@ public final class Keeper implements KeptQueue, AutoCloseable {
       share = -1;
       bucket.rate(policy.limit(share), now());
       reportAt = number == 0 ? NEVER : now();
-      sendAgain();
+      logs.sendAgain();
+      records.sendAgain();
     });
   }
 
@@ -205,8 +286,8 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   }
 
   @Override
-  public void acknowledged(long sequence) {
-    events.add(() -> stored(sequence));
+  public void acknowledged(KeptAck ack) {
+    events.add(() -> stored(ack));
   }
 
   @Override
@@ -245,13 +326,16 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   }
 
   private void shut() {
+    // What came before the end still counts.
+    for (Runnable event = events.poll(); event != null; event = events.poll()) {
+      event.run();
+    }
     try {
       if (exporter != null) {
         exporter.close();
       }
-      if (spool != null) {
-        spool.close();
-      }
+      logs.close();
+      records.close();
     } catch (IOException e) {
       log.warn("spool: {}", e.getMessage());
     }
@@ -260,48 +344,53 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   /** Does what can be done now; says how long nothing will be due. */
   private long turn() {
     long now = now();
+    // Control goes whenever it has to; what is kept gets what it leaves.
+    long control = beside.get();
+    bucket.take((int) Math.min(Integer.MAX_VALUE, control - besideCharged));
+    besideCharged = control;
+    long wait =
+        Math.min(
+            attempt(records, this::giveRecords),
+            attempt(
+                logs,
+                switch (policy.mode()) {
+                  case RETURN -> this::giveBack;
+                  case CACHE -> this::export;
+                }));
+    load =
+        new Load(
+            logs.stats(),
+            named(logs.stats().kept().plus(records.stats().kept())),
+            policy.size(),
+            clientBytes,
+            wireBytes,
+            policy.mode());
+    if (reportAt <= now && logs.isOpen()) {
+      reportAt = now + REPORT;
+      parts.way().report(way, report());
+      problem = "";
+    }
+    long due = Math.min(reportAt, Math.min(logs.due(), records.due()));
+    return Math.max(0, Math.min(wait, due == NEVER ? NEVER : due - now()));
+  }
+
+  private long attempt(Outgoing queue, Work work) {
     try {
-      if (spool == null) {
-        if (openAt > now) {
-          return openAt - now;
-        }
-        spool = parts.opener().open(policy.size());
+      long closed = queue.prepare(now());
+      if (closed > 0) {
+        return closed;
       }
-      Spool open = spool;
-      if (!appended.isEmpty()) {
-        open.sync();
-        appended.forEach(waiting -> waiting.kept().accept(waiting.ack()));
-        appended.clear();
-      }
-      if (saveAt <= now) {
-        saveAt = NEVER;
-        open.saveCursor();
-      }
-      // Control goes whenever it has to; what is kept gets what it leaves.
-      long control = beside.get();
-      bucket.take((int) Math.min(Integer.MAX_VALUE, control - besideCharged));
-      besideCharged = control;
-      long wait =
-          switch (policy.mode()) {
-            case RETURN -> giveBack(open);
-            case CACHE -> export(open);
-          };
-      load = new Load(open.stats(), clientBytes, wireBytes, policy.mode());
-      if (reportAt <= now) {
-        reportAt = now + REPORT;
-        parts.way().report(way, report(open));
-        problem = "";
-      }
-      long due = Math.min(saveAt, reportAt);
-      return Math.max(0, Math.min(wait, due == NEVER ? NEVER : due - now));
+      queue.settle(now());
+      return work.run(queue);
     } catch (IOException e) {
-      failed(e);
+      failed(queue, e);
       return OPEN_AGAIN;
     }
   }
 
-  private UplinkReport report(Spool open) {
-    SpoolStats stats = open.stats();
+  private UplinkReport report() {
+    SpoolStats stats = logs.stats();
+    SpoolStats besides = records.stats();
     UplinkReport.Builder report =
         parts
             .resources()
@@ -310,11 +399,11 @@ public final class Keeper implements KeptQueue, AutoCloseable {
                 policy.mode() == SendingPolicy.Mode.RETURN ? SendingMode.RETURN : SendingMode.CACHE)
             .setRequiredBytes(clientBytes)
             .setSentBytes(wireBytes + besideCharged)
-            .setWaitingBytes(stats.waitingBytes())
-            .setSpoolBytes(stats.bytes())
-            .setSpoolQuota(stats.quota())
-            .putAllKept(named(stats.kept()))
-            .putAllLost(named(stats.lost()))
+            .setWaitingBytes(stats.waitingBytes() + besides.waitingBytes())
+            .setSpoolBytes(stats.bytes() + besides.bytes())
+            .setSpoolQuota(stats.quota() + besides.quota())
+            .putAllKept(named(stats.kept().plus(besides.kept())))
+            .putAllLost(named(stats.lost().plus(besides.lost())))
             .setLimit(policy.limit(share))
             .setProblem(problem.isEmpty() ? refusal : problem);
     if (exporter != null) {
@@ -333,55 +422,52 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     return counts;
   }
 
-  private void failed(IOException e) {
+  private void failed(Outgoing queue, IOException e) {
     problem = String.valueOf(e.getMessage());
     log.warn("the spool can't be used, trying again: {}", e.getMessage());
-    // Their agents send them again.
-    appended.clear();
-    sent.clear();
-    sentBytes = 0;
-    openAt = now() + OPEN_AGAIN;
-    if (exporter != null) {
+    queue.failed(now());
+    if (queue == logs && exporter != null) {
       exporter.abandon();
       exporter = null;
     }
-    if (spool != null) {
-      if (spool.isBroken()) {
-        spool.abandon();
-        spool = null;
-      } else {
-        spool.rewind();
-      }
+  }
+
+  private void append(int type, KeptRecord record, Runnable durable) {
+    if (!records.isOpen()) {
+      return;
+    }
+    try {
+      records.append(type, 1, record.toByteArray(), durable);
+    } catch (IOException e) {
+      failed(records, e);
     }
   }
 
   private void append(String identity, SignedLogBatch batch, Consumer<RecordAck> kept) {
-    Spool open = spool;
     LogBatch content;
     try {
       content = LogBatch.parseFrom(batch.getBatch());
     } catch (InvalidProtocolBufferException e) {
       return;
     }
-    if (open == null || !content.getAgent().equals(identity) || content.getRecordsCount() == 0) {
+    if (!logs.isOpen() || !content.getAgent().equals(identity) || content.getRecordsCount() == 0) {
       return;
     }
     try {
       boolean counters = content.getRecords(0).getCountersCount() > 0;
       byte[] bytes = batch.toByteArray();
-      var _ = open.append(counters ? COUNTERS : LOG, content.getRecordsCount(), bytes);
+      RecordAck ack =
+          RecordAck.newBuilder()
+              .setRecordClass(RecordClass.RECORD_CLASS_LOG)
+              .setEpoch(content.getEpoch())
+              .setSequence(content.getFirstSequence() + content.getRecordsCount() - 1)
+              .setBy(RecordAck.By.PROXY)
+              .build();
+      logs.append(
+          counters ? COUNTERS : LOG, content.getRecordsCount(), bytes, () -> kept.accept(ack));
       clientBytes += WireBytes.of(bytes.length);
-      appended.add(
-          new Waiting(
-              kept,
-              RecordAck.newBuilder()
-                  .setRecordClass(RecordClass.RECORD_CLASS_LOG)
-                  .setEpoch(content.getEpoch())
-                  .setSequence(content.getFirstSequence() + content.getRecordsCount() - 1)
-                  .setBy(RecordAck.By.PROXY)
-                  .build()));
     } catch (IOException e) {
-      failed(e);
+      failed(logs, e);
     }
   }
 
@@ -390,11 +476,10 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     policy = next;
     bucket.rate(next.limit(share), now());
     gateAt = next.frequency().isZero() ? 0 : Math.min(gateAt, now() + next.frequency().toNanos());
-    if (spool != null) {
-      spool.quota(next.size());
-    }
+    logs.quota(logsQuota(next));
+    records.quota(recordsQuota(next));
     if (otherWay) {
-      sendAgain();
+      logs.sendAgain();
     }
     if (exporter != null && (otherWay || next.size() != exporter.limit())) {
       try {
@@ -406,38 +491,59 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     }
   }
 
-  private void sendAgain() {
-    sent.clear();
-    sentBytes = 0;
-    if (spool != null) {
-      spool.rewind();
-    }
-  }
-
   /** Sends what window, bandwidth and frequency allow. */
-  private long giveBack(Spool open) throws IOException {
-    while (way != 0 && open.hasMore()) {
-      if (sentBytes >= WINDOW_BYTES || sent.size() >= WINDOW_RECORDS) {
-        return NEVER;
-      }
+  private long giveBack(Outgoing queue) throws IOException {
+    while (way != 0 && queue.spool().hasMore() && !queue.windowIsFull()) {
       long now = now();
-      long wait = Math.max(gate(open, now), bucket.waitNanos(now));
+      long wait = Math.max(gate(queue.spool(), now), bucket.waitNanos(now));
       if (wait > 0) {
         return wait;
       }
-      List<SpoolEntry> entries = open.read(1);
-      if (entries.isEmpty()) {
+      SpoolEntry entry = queue.next();
+      if (entry == null) {
         return NEVER;
       }
-      KeptRecord record = record(entries.getFirst());
-      int wire = WireBytes.of(record.getSerializedSize());
-      bucket.take(wire);
-      wireBytes += wire;
-      sent.add(new Sent(record.getSequence(), wire));
-      sentBytes += wire;
-      parts.way().send(way, record);
+      KeptRecord.Builder record =
+          switch (entry) {
+            case SpoolEntry.Kept kept ->
+                KeptRecord.newBuilder().setLogBatch(SignedLogBatch.parseFrom(kept.payload()));
+            case SpoolEntry.Gap gap -> gap(gap);
+          };
+      send(queue, record.setSequence(entry.sequence()));
     }
     return NEVER;
+  }
+
+  /** Sends what the window allows: neither mode nor bandwidth nor frequency holds these up. */
+  private long giveRecords(Outgoing queue) throws IOException {
+    while (way != 0 && queue.spool().hasMore() && !queue.windowIsFull()) {
+      SpoolEntry entry = queue.next();
+      if (entry == null) {
+        return NEVER;
+      }
+      KeptRecord.Builder record =
+          switch (entry) {
+            case SpoolEntry.Kept kept -> KeptRecord.parseFrom(kept.payload()).toBuilder();
+            case SpoolEntry.Gap gap -> gap(gap);
+          };
+      send(queue, record.setSequence(entry.sequence()).setQueue(SpoolQueue.SPOOL_QUEUE_RECORDS));
+    }
+    return NEVER;
+  }
+
+  private void send(Outgoing queue, KeptRecord.Builder record) {
+    int wire = WireBytes.of(record.build().getSerializedSize());
+    bucket.take(wire);
+    wireBytes += wire;
+    queue.sent(record.getSequence(), wire);
+    parts.way().send(way, record.build());
+  }
+
+  private KeptRecord.Builder gap(SpoolEntry.Gap gap) {
+    KeptGap.Builder told =
+        KeptGap.newBuilder().setSpool(parts.name()).putAllLost(named(gap.lost()));
+    log.warn("the spool lost, by type: {}", told.getLostMap());
+    return KeptRecord.newBuilder().setGap(told);
   }
 
   /** With a frequency, everything that is there when the time has come may go, and then nothing. */
@@ -452,43 +558,25 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     return open.position() < gateUpTo ? 0 : gateAt - now;
   }
 
-  private KeptRecord record(SpoolEntry entry) throws IOException {
-    KeptRecord.Builder record = KeptRecord.newBuilder().setSequence(entry.sequence());
-    switch (entry) {
-      case SpoolEntry.Kept kept -> record.setLogBatch(SignedLogBatch.parseFrom(kept.payload()));
-      case SpoolEntry.Gap gap -> {
-        KeptGap.Builder told =
-            KeptGap.newBuilder().setSpool(parts.name()).putAllLost(named(gap.lost()));
-        log.warn("the spool lost, by type: {}", told.getLostMap());
-        record.setGap(told);
-      }
-    }
-    return record.build();
-  }
-
-  private void stored(long sequence) {
-    Spool open = spool;
-    if (open == null || policy.mode() != SendingPolicy.Mode.RETURN) {
+  private void stored(KeptAck ack) {
+    Outgoing queue = ack.getQueue() == SpoolQueue.SPOOL_QUEUE_RECORDS ? records : logs;
+    if (!queue.isOpen() || (queue == logs && policy.mode() != SendingPolicy.Mode.RETURN)) {
       return;
     }
-    while (!sent.isEmpty() && sent.peek().sequence() <= sequence) {
-      sentBytes -= sent.remove().bytes();
-    }
     try {
-      open.ack(sequence);
-      saveAt = saveAt == NEVER ? now() + SAVE : saveAt;
+      queue.stored(ack.getSequence(), now());
     } catch (IOException e) {
-      failed(e);
+      failed(queue, e);
     }
   }
 
-  private long export(Spool open) throws IOException {
+  private long export(Outgoing queue) throws IOException {
     Exporter to = exporter;
     if (to == null) {
       to = parts.exports().open(policy.directory(), policy.size());
       exporter = to;
     }
-    List<SpoolEntry> entries = open.read(EXPORT_CHUNK);
+    List<SpoolEntry> entries = queue.spool().read(EXPORT_CHUNK);
     if (entries.isEmpty()) {
       return NEVER;
     }
@@ -496,8 +584,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
       to.write(entry);
     }
     to.sync();
-    open.ack(entries.getLast().sequence());
-    saveAt = saveAt == NEVER ? now() + SAVE : saveAt;
+    queue.passed(entries.getLast().sequence(), now());
     return 0;
   }
 }

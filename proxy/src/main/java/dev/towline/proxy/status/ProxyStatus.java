@@ -1,6 +1,7 @@
 package dev.towline.proxy.status;
 
 import dev.towline.proxy.uplink.UplinkStats;
+import java.util.Map;
 
 /**
  * A proxy at one moment, as it stands in its status file.
@@ -9,6 +10,7 @@ import dev.towline.proxy.uplink.UplinkStats;
  * @param generation of the session, 0 when there is none
  * @param manager id of the manager at the other end of the uplink, empty when there is none
  * @param path how the manager is reached: the server that was dialled
+ * @param kept items in the spool by type, those that there are
  * @param writtenMs milliseconds since 1970
  */
 public record ProxyStatus(
@@ -21,5 +23,6 @@ public record ProxyStatus(
     String manager,
     String path,
     UplinkStats load,
+    Map<String, Long> kept,
     long pid,
     long writtenMs) {}

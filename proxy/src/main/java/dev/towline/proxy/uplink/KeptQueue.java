@@ -1,6 +1,9 @@
 package dev.towline.proxy.uplink;
 
+import dev.towline.proto.v1.ClientChange;
+import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.RecordAck;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SignedLogBatch;
 import java.util.function.Consumer;
 
@@ -19,6 +22,16 @@ public interface KeptQueue {
   boolean keep(String identity, SignedLogBatch batch, Consumer<RecordAck> kept);
 
   /**
+   * Keeps what only the manager can read.
+   *
+   * @return false when it is not the agent's, or there is no room now: it keeps it itself
+   */
+  boolean keep(String identity, SealedRecord record, Consumer<RecordAck> kept);
+
+  /** An agent came or went, and no manager sees it. */
+  void changed(ClientChange change);
+
+  /**
    * There is another way to a manager.
    *
    * @param number grows with each; 0 when there is none
@@ -31,8 +44,8 @@ public interface KeptQueue {
   /** The manager says how many bytes per second are this proxy's part. */
   void share(long bandwidth);
 
-  /** A manager has everything up to this sequence. */
-  void acknowledged(long sequence);
+  /** A manager has everything up to this. */
+  void acknowledged(KeptAck ack);
 
   /** Without one, nothing is kept. */
   KeptQueue NONE =
@@ -41,6 +54,14 @@ public interface KeptQueue {
         public boolean keep(String identity, SignedLogBatch batch, Consumer<RecordAck> kept) {
           return false;
         }
+
+        @Override
+        public boolean keep(String identity, SealedRecord record, Consumer<RecordAck> kept) {
+          return false;
+        }
+
+        @Override
+        public void changed(ClientChange change) {}
 
         @Override
         public void way(long number) {}
@@ -52,6 +73,6 @@ public interface KeptQueue {
         public void share(long bandwidth) {}
 
         @Override
-        public void acknowledged(long sequence) {}
+        public void acknowledged(KeptAck ack) {}
       };
 }

@@ -1,6 +1,7 @@
 package dev.towline.proxy.uplink;
 
 import com.google.protobuf.ByteString;
+import dev.towline.proto.v1.ClientChange;
 import dev.towline.proto.v1.CloseSession;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.DownlinkFrame;
@@ -9,6 +10,7 @@ import dev.towline.proto.v1.OpenSession;
 import dev.towline.proto.v1.ProxyNotice;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.SignedLogBatch;
+import dev.towline.proto.v1.SpoolQueue;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
@@ -97,6 +99,7 @@ public final class UplinkMux {
     final int initialCredit;
     final Map<Long, AgentLink> sessions = new HashMap<>();
     final ArrayDeque<AgentLink> queue = new ArrayDeque<>();
+    final ArrayDeque<UplinkFrame> records = new ArrayDeque<>();
     final ArrayDeque<UplinkFrame> bulk = new ArrayDeque<>();
     long bulkBytes;
 
@@ -104,6 +107,13 @@ public final class UplinkMux {
       this.port = port;
       this.kind = kind;
       this.initialCredit = initialCredit;
+    }
+
+    /** What is kept and waits for this lane. */
+    void forgetKept() {
+      records.clear();
+      bulk.clear();
+      bulkBytes = 0;
     }
 
     boolean control() {
@@ -135,8 +145,7 @@ public final class UplinkMux {
     List<AgentLink> orphans = new ArrayList<>(lane.sessions.values());
     lane.sessions.clear();
     lane.queue.clear();
-    lane.bulk.clear();
-    lane.bulkBytes = 0;
+    lane.forgetKept();
     chooseKeptLane();
     for (AgentLink link : orphans) {
       detach(link);
@@ -177,7 +186,7 @@ public final class UplinkMux {
     }
     if (frame.hasKeptAck()) {
       if (lane == keptLane) {
-        kept.acknowledged(frame.getKeptAck().getSequence());
+        kept.acknowledged(frame.getKeptAck());
       }
       return;
     }
@@ -209,6 +218,9 @@ public final class UplinkMux {
     }
     waiting.add(link);
     announce();
+    if (isAlone()) {
+      kept.changed(change(link).setCame(true).setSourceAddress(source).build());
+    }
     return link;
   }
 
@@ -223,6 +235,12 @@ public final class UplinkMux {
       case CREDIT -> creditUp(link, frame.getCredit());
       case UPSTREAM -> link.current = link.number != 0 && frame.getUpstream() == link.upstream;
       case LOG_BATCH -> logUp(link, frame.getLogBatch());
+      case RECORD -> {
+        if (!kept.keep(
+            link.identity, frame.getRecord(), ack -> serial.execute(() -> logKept(link, ack)))) {
+          counts.recordsDropped++;
+        }
+      }
       case OPEN, PAYLOAD_NOT_SET ->
           endBoth(
               link,
@@ -263,11 +281,20 @@ public final class UplinkMux {
     if (link.portGone) {
       return;
     }
-    forgetPort(link);
+    forgetPort(link, code);
     if (link.number != 0) {
       link.closeUp = code;
       queueUp(link);
     }
+  }
+
+  /** No manager sees what agents do. */
+  private boolean isAlone() {
+    return lanes.stream().noneMatch(Lane::control);
+  }
+
+  private static ClientChange.Builder change(AgentLink link) {
+    return ClientChange.newBuilder().setAgent(link.identity);
   }
 
   // The whole
@@ -278,7 +305,7 @@ public final class UplinkMux {
   }
 
   public boolean wantsTick() {
-    return !waiting.isEmpty() && lanes.stream().anyMatch(Lane::control);
+    return !waiting.isEmpty() && !isAlone();
   }
 
   /** Asks every agent, and those that still come, to move to another proxy. */
@@ -329,7 +356,7 @@ public final class UplinkMux {
         counts.discarded,
         counts.shed,
         counts.overruns,
-        counts.logDropped);
+        counts.logDropped + counts.recordsDropped);
   }
 
   // Towards the manager
@@ -453,8 +480,7 @@ public final class UplinkMux {
       if (best != null && lanes.contains(present) && best.control() == present.control()) {
         return;
       }
-      present.bulk.clear();
-      present.bulkBytes = 0;
+      present.forgetKept();
     }
     keptLane = best;
     way++;
@@ -473,7 +499,7 @@ public final class UplinkMux {
     }
     UplinkFrame frame = UplinkFrame.newBuilder().setKept(record).build();
     lane.bulkBytes += frame.getSerializedSize();
-    lane.bulk.add(frame);
+    (record.getQueue() == SpoolQueue.SPOOL_QUEUE_RECORDS ? lane.records : lane.bulk).add(frame);
     sendBulk(lane);
   }
 
@@ -491,8 +517,11 @@ public final class UplinkMux {
   }
 
   private void sendBulk(Lane lane) {
-    while (lane.queue.isEmpty() && lane.port.isReady() && !lane.bulk.isEmpty()) {
-      UplinkFrame frame = lane.bulk.poll();
+    while (lane.queue.isEmpty() && lane.port.isReady()) {
+      UplinkFrame frame = lane.records.isEmpty() ? lane.bulk.poll() : lane.records.poll();
+      if (frame == null) {
+        return;
+      }
       lane.bulkBytes -= frame.getSerializedSize();
       lane.port.send(frame);
     }
@@ -631,12 +660,15 @@ public final class UplinkMux {
   }
 
   private void endPort(AgentLink link, String code, String detail) {
-    forgetPort(link);
+    forgetPort(link, code);
     link.port.end(code, detail);
   }
 
-  private void forgetPort(AgentLink link) {
+  private void forgetPort(AgentLink link, String code) {
     link.portGone = true;
+    if (isAlone()) {
+      kept.changed(change(link).setCode(code).build());
+    }
     clearDown(link);
     links.remove(link);
     waiting.remove(link);
@@ -698,5 +730,6 @@ public final class UplinkMux {
     long shed;
     long overruns;
     long logDropped;
+    long recordsDropped;
   }
 }

@@ -2,11 +2,17 @@ package dev.towline.proxy.spool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
+import dev.towline.proto.v1.ClientChange;
+import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.KeptRecord;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.RecordAck;
+import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SignedLogBatch;
+import dev.towline.proto.v1.SpoolQueue;
 import dev.towline.proto.v1.UplinkReport;
 import dev.towline.runtime.spool.DiskFiles;
 import dev.towline.runtime.spool.Spool;
@@ -16,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.LongStream;
@@ -47,6 +54,10 @@ class KeeperTest {
                     Spool.open(
                         DiskFiles.open(directory.resolve("spool")),
                         new Spool.Options(quota, 1 << 20)),
+                quota ->
+                    Spool.open(
+                        DiskFiles.open(directory.resolve("records")),
+                        new Spool.Options(quota, 1 << 20)),
                 new Keeper.Way() {
                   @Override
                   public void send(long number, KeptRecord record) {
@@ -61,6 +72,7 @@ class KeeperTest {
                 },
                 Exporter::open,
                 UplinkReport::newBuilder,
+                InstantSource.system(),
                 System::nanoTime,
                 Thread.ofPlatform().daemon().factory()),
             policy(SendingPolicy.Mode.RETURN, 0, Duration.ZERO));
@@ -81,7 +93,7 @@ class KeeperTest {
     keeper.way(1);
     Await.until("all of them", BOUND, () -> sent.size() == 100);
     assertThat(sequences()).containsExactlyElementsOf(range(1, 100));
-    keeper.acknowledged(60);
+    keeper.acknowledged(ack(SpoolQueue.SPOOL_QUEUE_LOGS, 60));
     Await.until("60", BOUND, () -> keeper.load().stats().acknowledged() == 60);
     sent.clear();
     keeper.way(2);
@@ -128,7 +140,7 @@ class KeeperTest {
     keep(1, 10);
     Await.until("ten", BOUND, () -> sent.size() == 10);
     // Five came through; the others are on the way when the mode changes.
-    keeper.acknowledged(5);
+    keeper.acknowledged(ack(SpoolQueue.SPOOL_QUEUE_LOGS, 5));
     keeper.policy(policy(SendingPolicy.Mode.CACHE, 0, Duration.ZERO));
     keep(11, 20);
     Await.until("the export", BOUND, () -> keeper.load().stats().acknowledged() == 20);
@@ -140,6 +152,51 @@ class KeeperTest {
     keep(21, 22);
     Await.until("the manager's", BOUND, () -> sent.size() == 2);
     assertThat(sequences()).containsExactly(21L, 22L);
+  }
+
+  @Test
+  void records_whileLogsMayNotGo_areSentInOrderAndOnceAcknowledgedNotAgain() {
+    keeper.policy(policy(SendingPolicy.Mode.CACHE, 1, Duration.ofHours(1)));
+    keep(1, 50);
+    keeper.changed(ClientChange.newBuilder().setAgent(AGENT).setCame(true).build());
+    assertThat(keeper.keep(AGENT, sealed("r1"), acks::add)).isTrue();
+    assertThat(keeper.keep(AGENT, sealed("r2"), acks::add)).isTrue();
+    Await.until("the acknowledgements", BOUND, () -> acks.size() == 52);
+    assertThat(acks.getLast().getId()).isEqualTo("r2");
+    assertThat(acks.getLast().getBy()).isEqualTo(RecordAck.By.PROXY);
+    keeper.close();
+
+    start();
+    keeper.policy(policy(SendingPolicy.Mode.CACHE, 1, Duration.ofHours(1)));
+    keeper.way(1);
+    Await.until("all of them", BOUND, () -> sent.size() == 3);
+    assertThat(sent).extracting(KeptRecord::getQueue).containsOnly(SpoolQueue.SPOOL_QUEUE_RECORDS);
+    assertThat(sequences()).containsExactly(1L, 2L, 3L);
+    assertThat(sent.getFirst().getChange().getCame()).isTrue();
+    assertThat(sent.getFirst().getChange().getTimeMs()).isPositive();
+    assertThat(sent.getLast().getSealed().getId()).isEqualTo("r2");
+    // An acknowledgement of one queue means nothing for the other.
+    keeper.acknowledged(ack(SpoolQueue.SPOOL_QUEUE_LOGS, 3));
+    keeper.acknowledged(ack(SpoolQueue.SPOOL_QUEUE_RECORDS, 2));
+    Await.until(
+        "what waits",
+        BOUND,
+        () -> !reports.isEmpty() && reports.getLast().getKeptOrDefault("presence", 0) == 0);
+    sent.clear();
+    keeper.way(2);
+    Await.until("the rest", BOUND, () -> !sent.isEmpty());
+    assertThat(sequences()).containsExactly(3L);
+  }
+
+  @Test
+  void record_ofAnotherAgentOrKind_isNotKept() {
+    assertThat(keeper.keep("spiffe://f/agent/other", sealed("r1"), acks::add)).isFalse();
+    assertThat(
+            keeper.keep(
+                AGENT,
+                sealed("r1").toBuilder().setRecordClass(RecordClass.RECORD_CLASS_LOG).build(),
+                acks::add))
+        .isFalse();
   }
 
   @Test
@@ -161,6 +218,19 @@ class KeeperTest {
       assertThat(keeper.keep(AGENT, batch(number), acks::add)).isTrue();
     }
     Await.until("acknowledgements", BOUND, () -> acks.size() == before + (int) (last - first + 1));
+  }
+
+  private static KeptAck ack(SpoolQueue queue, long sequence) {
+    return KeptAck.newBuilder().setQueue(queue).setSequence(sequence).build();
+  }
+
+  private static SealedRecord sealed(String id) {
+    return SealedRecord.newBuilder()
+        .setAgent(AGENT)
+        .setId(id)
+        .setRecordClass(RecordClass.RECORD_CLASS_RESULT)
+        .setSealed(ByteString.copyFrom(new byte[1000]))
+        .build();
   }
 
   private static SignedLogBatch batch(long number) {

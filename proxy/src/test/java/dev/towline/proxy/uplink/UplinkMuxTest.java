@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.ClientChange;
 import dev.towline.proto.v1.CloseSession;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.DownlinkFrame;
+import dev.towline.proto.v1.KeptAck;
 import dev.towline.proto.v1.ProxyNotice;
+import dev.towline.proto.v1.RecordAck;
+import dev.towline.proto.v1.SealedRecord;
+import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
@@ -16,6 +21,7 @@ import dev.towline.testing.Requirement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -113,6 +119,64 @@ class UplinkMuxTest {
 
   private static DownlinkFrame.Builder to(ScriptedAgent agent) {
     return DownlinkFrame.newBuilder().setSession(agent.link.number);
+  }
+
+  @Test
+  @Requirement("P7")
+  void agents_comingAndGoingWhileNoManagerSees_areNoted() {
+    List<ClientChange> seen = new ArrayList<>();
+    mux.kept(
+        new KeptQueue() {
+          @Override
+          public boolean keep(String id, SignedLogBatch batch, Consumer<RecordAck> kept) {
+            return false;
+          }
+
+          @Override
+          public boolean keep(String id, SealedRecord record, Consumer<RecordAck> kept) {
+            kept.accept(RecordAck.newBuilder().setId(record.getId()).build());
+            return true;
+          }
+
+          @Override
+          public void changed(ClientChange change) {
+            seen.add(change);
+          }
+
+          @Override
+          public void way(long number) {}
+
+          @Override
+          public void sentBeside(int bytes) {}
+
+          @Override
+          public void share(long bandwidth) {}
+
+          @Override
+          public void acknowledged(KeptAck ack) {}
+        },
+        Runnable::run);
+    var first = new ScriptedAgent("a1").answering();
+    assertThat(seen).isEmpty();
+    mux.laneDown(lane);
+
+    var second = new ScriptedAgent("a2");
+    mux.agentFrame(
+        second.link, UpFrame.newBuilder().setRecord(SealedRecord.newBuilder().setId("r1")).build());
+    mux.agentClosed(first.link, UplinkMux.AGENT_GONE);
+
+    assertThat(seen)
+        .containsExactly(
+            ClientChange.newBuilder()
+                .setAgent("spiffe://f/agent/a2")
+                .setCame(true)
+                .setSourceAddress("192.0.2.7")
+                .build(),
+            ClientChange.newBuilder()
+                .setAgent("spiffe://f/agent/a1")
+                .setCode(UplinkMux.AGENT_GONE)
+                .build());
+    assertThat(second.got).anyMatch(frame -> frame.getLogAck().getId().equals("r1"));
   }
 
   @Test
