@@ -2,6 +2,10 @@ package dev.towline.agent;
 
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.agent.actions.ActionRunner;
+import dev.towline.agent.direction.DirectionControl;
+import dev.towline.agent.direction.Door;
+import dev.towline.agent.direction.ManagerDoor;
+import dev.towline.agent.direction.QuietDoor;
 import dev.towline.agent.firewall.FirewallHandler;
 import dev.towline.agent.firewall.HostCommands;
 import dev.towline.agent.heartbeat.AgentHeartbeats;
@@ -27,7 +31,9 @@ import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.enroll.Membership;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.facts.HostFactsReader;
+import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
 import dev.towline.runtime.session.NodeSession;
@@ -218,6 +224,11 @@ final class Agent {
             public void leaveTo(List<ServerAddress> servers) {
               session.leaveTo(servers);
             }
+
+            @Override
+            public boolean dials() {
+              return policy.policy().direction().agentDials();
+            }
           });
       firewall.attach(
           new FirewallHandler.Session() {
@@ -232,26 +243,54 @@ final class Agent {
             }
           });
       var programLog = new ProgramLog();
+      var direction =
+          new DirectionControl(
+              (port, expected) ->
+                  expected
+                      ? door(port, channels, member, session)
+                      : QuietDoor.open(
+                          port,
+                          knockedAt -> door(knockedAt, channels, member, session),
+                          threads("door-")),
+              new SessionDirection(session),
+              DirectionControl.TRIAL,
+              threads("listen-"));
+      heartbeats.attach(
+          new AgentHeartbeats.Connection(
+              () -> Optional.of(direction.reach()), direction::module, status::unresolved));
       try (LogShipper logs = logs(member, programLog, actions, policyFile.policy())) {
         session.logs(logs);
         firewall.start();
-        policy.attach(effective -> {
-          session.heartbeatInterval(interval(effective));
-          member.speaks(profile(effective));
-          firewall.follow(effective);
-          logs.follow(logFiles(effective));
-          if (settings.ownLog() && ownLog(effective)) {
-            programLog.attach();
-          } else {
-            programLog.detach();
-          }
-        });
+        policy.attach(
+            new PolicyHandler.Effect() {
+              @Override
+              public void inForce(EffectivePolicy effective) {
+                session.heartbeatInterval(interval(effective));
+                member.speaks(profile(effective));
+                firewall.follow(effective);
+                logs.follow(logFiles(effective));
+                if (settings.ownLog() && ownLog(effective)) {
+                  programLog.attach();
+                } else {
+                  programLog.detach();
+                }
+                session.heartbeatNow();
+              }
+
+              @Override
+              public Optional<String> tryOut(EffectivePolicy wanted)
+                  throws InterruptedException, ExecutionException {
+                return direction.change(wanted);
+              }
+            });
+        direction.begin(policy.policy());
         session.start();
         logs.start();
         ended.get();
       } finally {
         programLog.detach();
         firewall.stop();
+        direction.close();
         rehome.stop();
         actions.stop();
         programs.stop();
@@ -264,6 +303,39 @@ final class Agent {
                     : Goodbye.Reason.AGENT_STOP);
         pipes.shutdownNow();
       }
+    }
+  }
+
+  private static Door door(
+      int port, FleetChannels channels, FleetMember member, NodeSession session)
+      throws IOException {
+    return ManagerDoor.open(
+        port,
+        channels,
+        member,
+        session::attached,
+        (method, peer, reason) ->
+            session.securityEvent(
+                "rpc.denied",
+                "%s by %s: %s"
+                    .formatted(method, peer.map(NodeIdentity::uri).orElse("somebody"), reason)));
+  }
+
+  /** The session as the direction's control sees it. */
+  private record SessionDirection(NodeSession session) implements DirectionControl.Session {
+    @Override
+    public void direction(Direction direction, int listenPort) {
+      session.direction(direction, listenPort);
+    }
+
+    @Override
+    public CompletableFuture<Optional<String>> tryCall(int listenPort, Duration limit) {
+      return session.tryCall(listenPort, limit);
+    }
+
+    @Override
+    public CompletableFuture<Optional<String>> tryDial(Duration limit) {
+      return session.tryDial(limit);
     }
   }
 

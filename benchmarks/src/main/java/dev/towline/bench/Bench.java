@@ -11,6 +11,7 @@ public final class Bench {
           Map.of(
               "main-job", new MainJob(),
               "firewall", new FirewallFigures(),
+              "communication", new CommunicationFigures(),
               "inner-tls", new InnerTlsFigures(),
               "relay", new RelayFigures(),
               "spool", new SpoolFigures()));

@@ -1,12 +1,9 @@
 package dev.towline.cli;
 
-import dev.towline.cli.error.ExitCodes;
-import dev.towline.cli.output.OutputOptions;
+import dev.towline.cli.login.AdminClient;
 import dev.towline.proto.v1.PolicyChange;
-import java.util.concurrent.Callable;
+import dev.towline.proto.v1.PolicyDocument;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
     name = "apply",
@@ -14,33 +11,13 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     footerHeading = "%nExamples:%n",
     footer = {"  towline policies export > policies.yaml", "  towline apply -f policies.yaml"})
-final class ApplyCommand implements Callable<Integer> {
-  private final CliContext context;
-
-  @Option(
-      names = {"-f", "--file"},
-      required = true,
-      paramLabel = "FILE",
-      description = "the document; - is standard input")
-  private String file = "";
-
-  @Mixin private OutputOptions output = new OutputOptions();
-
+final class ApplyCommand extends PolicyFileCommand {
   ApplyCommand(CliContext context) {
-    this.context = context;
+    super(context, false);
   }
 
   @Override
-  public Integer call() {
-    PolicyChange change;
-    try (var client = context.connect()) {
-      change = client.policies().applyPolicies(PolicyFiles.read(file));
-    }
-    if (output.isTable()) {
-      PolicyChanges.print(change, context.out(), false);
-    } else {
-      output.print(change, context.out());
-    }
-    return ExitCodes.OK;
+  PolicyChange ask(AdminClient client, PolicyDocument document) {
+    return client.policies().applyPolicies(document);
   }
 }

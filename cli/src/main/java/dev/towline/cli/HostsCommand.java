@@ -278,7 +278,7 @@ final class HostsCommand extends CommandGroup {
     return ExitCodes.OK;
   }
 
-  private static void report(Host host, Sheet sheet) {
+  private static void report(Host host, Sheet sheet, Instant now) {
     if (!host.hasReport()) {
       return;
     }
@@ -286,6 +286,10 @@ final class HostsCommand extends CommandGroup {
     if (report.getIntervalMs() > 0) {
       sheet.line(
           "Heartbeats", "every " + Durations.describe(Duration.ofMillis(report.getIntervalMs())));
+    }
+    sheet.line("Direction", report.getDirection());
+    if (report.getNextContactMs() > 0) {
+      sheet.line("Next contact", Times.until(report.getNextContactMs(), now));
     }
     sheet.line("Clock", clock(report.getClockOffsetMs()));
     sheet.line(
@@ -360,7 +364,8 @@ final class HostsCommand extends CommandGroup {
     sheet.line("Proxy cluster", host.getProxyCluster());
     sheet.line("Note", host.getNote());
     sheet.line("Policy", host.getPolicy());
-    report(host, sheet);
+    report(host, sheet, now);
+    sheet.line("Can't be dialled", host.getDialProblem());
     sheet.line("Region", host.getRegion());
     sheet.line("Service provider", host.getServiceProvider());
     sheet.line("Tags", String.join(", ", host.getTagsList()));

@@ -94,6 +94,8 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
             .addService(new Relays())
             .addService(new Actions())
             .addService(new InstallCommands())
+            .addService(new FakePolicies(received).policies())
+            .addService(new FakePolicies(received).alerts())
             .build()
             .start();
   }

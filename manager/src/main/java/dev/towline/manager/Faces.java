@@ -104,6 +104,7 @@ final class Faces implements AutoCloseable {
                     services.groups(),
                     services.policies(),
                     services.heartbeats(),
+                    services.dialer(),
                     services.alerts(),
                     new AlertRoutes(services.store(), services.clock()),
                     services.relays(),

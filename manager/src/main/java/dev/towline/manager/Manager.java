@@ -6,6 +6,7 @@ import dev.towline.manager.alerts.AlertSender;
 import dev.towline.manager.alerts.AlertTransports;
 import dev.towline.manager.alerts.Alerts;
 import dev.towline.manager.alerts.ReportedAlerts;
+import dev.towline.manager.dialling.AgentDialer;
 import dev.towline.manager.directives.Directives;
 import dev.towline.manager.enrollment.Enrollment;
 import dev.towline.manager.enrollment.EnrollmentTokens;
@@ -13,6 +14,7 @@ import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.fleet.Revoked;
 import dev.towline.manager.groups.Groups;
+import dev.towline.manager.grpc.AgentCalls;
 import dev.towline.manager.grpc.DirectSessionService;
 import dev.towline.manager.grpc.EnrollmentGrpcService;
 import dev.towline.manager.grpc.SessionServer;
@@ -42,6 +44,7 @@ import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.tls.FleetChannels;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.security.SecureRandom;
@@ -121,6 +124,11 @@ public final class Manager implements AutoCloseable {
             clock);
     Alerts alerts = new Alerts(store, new AlertOutbox(clock), clock);
     Heartbeats heartbeats = new Heartbeats(store, policies, alerts, clock);
+    FleetChannels channels =
+        parts.add(new FleetChannels(Thread.ofPlatform().daemon().name("dial-", 0).factory()));
+    AgentDialer dialer =
+        new AgentDialer(
+            store, registry, heartbeats, policies, channels, events, clock, random, executor);
     Sessions sessions =
         new Sessions(
                 new SessionServices(
@@ -137,8 +145,9 @@ public final class Manager implements AutoCloseable {
                     policies,
                     heartbeats,
                     new ReportedAlerts(alerts),
-                    new Departures(revoked, events, registry),
+                    new Departures(revoked, events, heartbeats, registry),
                     registry,
+                    dialer,
                     clock,
                     executor,
                     config.heartbeatInterval(),
@@ -162,6 +171,7 @@ public final class Manager implements AutoCloseable {
             new Groups(store, clock),
             policies,
             heartbeats,
+            dialer,
             alerts,
             relays,
             new ProgramInstalls(store, directives),
@@ -197,6 +207,7 @@ public final class Manager implements AutoCloseable {
                         new Uplinks(
                             config.tlsProfile(), fleet, verifier, sessions, events, executor)),
                     new EnrollmentGrpcService(enrollment, fleet, clock, registry))));
+    dialer.start(new AgentCalls(config.tlsProfile(), fleet, verifier, channels, sessions), timer);
     // Ended before the server: its calls end with them.
     parts.add(sessions);
     var _ =

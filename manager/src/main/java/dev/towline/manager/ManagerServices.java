@@ -2,6 +2,7 @@ package dev.towline.manager;
 
 import dev.towline.manager.actions.Actions;
 import dev.towline.manager.alerts.Alerts;
+import dev.towline.manager.dialling.AgentDialer;
 import dev.towline.manager.enrollment.EnrollmentTokens;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
@@ -32,6 +33,7 @@ public record ManagerServices(
     Groups groups,
     Policies policies,
     Heartbeats heartbeats,
+    AgentDialer dialer,
     Alerts alerts,
     Relays relays,
     ProgramInstalls programs,

@@ -78,6 +78,7 @@ public final class LogShipper implements LogFeed, AutoCloseable {
   private long saveAt = NEVER;
   private boolean failing;
   private volatile boolean closed;
+  private volatile boolean caughtUp;
 
   /** Opens the spool, also again after it broke. */
   @FunctionalInterface
@@ -158,6 +159,11 @@ public final class LogShipper implements LogFeed, AutoCloseable {
   }
 
   @Override
+  public boolean isCaughtUp() {
+    return caughtUp && events.isEmpty();
+  }
+
+  @Override
   public void rolledBack() {
     post(() -> {
       epoch = Math.max(epoch + 1, parts.clock().millis());
@@ -194,6 +200,7 @@ public final class LogShipper implements LogFeed, AutoCloseable {
           event = events.poll();
         }
         turn();
+        caughtUp = sent.isEmpty() && !recordsWait && !spool.hasMore();
       }
       collect();
     } catch (InterruptedException e) {

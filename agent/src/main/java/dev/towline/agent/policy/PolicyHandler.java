@@ -11,13 +11,13 @@ import dev.towline.runtime.session.DirectiveHandler;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
  * <p>Lifecycle: {@link #attach} before the session starts, which also brings the stored policy into
  * force; {@link #stop} at its end. Threading: called on the session's thread; policies follow one
  * another on a thread of their own. Failure: a policy that can't be stored is not in force, and its
- * directive fails; the one before goes on.
+ * directive fails; the one before goes on. Of one whose direction does not work everything else is
+ * in force.
  */
 public final class PolicyHandler implements DirectiveHandler {
   private static final Logger log = LoggerFactory.getLogger(PolicyHandler.class);
@@ -35,7 +36,7 @@ public final class PolicyHandler implements DirectiveHandler {
   private final PolicyFile file;
   private final InstantSource clock;
   private final ExecutorService worker;
-  private final CompletableFuture<Consumer<EffectivePolicy>> effect = new CompletableFuture<>();
+  private final CompletableFuture<Effect> effect = new CompletableFuture<>();
 
   public PolicyHandler(PolicyFile file, InstantSource clock, ThreadFactory threads) {
     this.file = file;
@@ -43,12 +44,30 @@ public final class PolicyHandler implements DirectiveHandler {
     this.worker = Executors.newSingleThreadExecutor(threads);
   }
 
-  /**
-   * @param inForce told each policy; returns at once
-   */
-  public void attach(Consumer<EffectivePolicy> inForce) {
-    inForce.accept(file.policy());
-    effect.complete(inForce);
+  /** What a policy does to the agent. */
+  public interface Effect {
+    /** A policy is in force; returns at once. */
+    void inForce(EffectivePolicy policy);
+
+    /**
+     * Tries what might cut the host off, before anything is kept.
+     *
+     * @return empty when it works; else what does not, why, and what to do
+     */
+    default Optional<String> tryOut(EffectivePolicy wanted)
+        throws InterruptedException, ExecutionException {
+      return Optional.empty();
+    }
+  }
+
+  /** What the disk says; it is in force until another one comes. */
+  public EffectivePolicy policy() {
+    return file.policy();
+  }
+
+  public void attach(Effect agent) {
+    agent.inForce(file.policy());
+    effect.complete(agent);
   }
 
   public void stop() {
@@ -96,10 +115,20 @@ public final class PolicyHandler implements DirectiveHandler {
           "fingerprint of the policy differs from the manager's (expected: the same version of"
               + " it)");
     }
-    file.replace(policy);
-    effect.get().accept(policy);
-    log.info("policy in force: {}", policy.settings().isEmpty() ? "defaults" : policy.settings());
-    return end(Outcome.OUTCOME_SUCCEEDED, "");
+    Optional<String> problem = effect.get().tryOut(policy);
+    EffectivePolicy kept = problem.isPresent() ? policy.withConnectionOf(file.policy()) : policy;
+    file.replace(kept);
+    effect.get().inForce(kept);
+    log.info("policy in force: {}", kept.settings().isEmpty() ? "defaults" : kept.settings());
+    return problem
+        .map(why -> {
+          String detail =
+              "direction %s does not work, it stays %s: %s"
+                  .formatted(policy.direction().label(), kept.direction().label(), why);
+          log.warn("{}", detail);
+          return end(Outcome.OUTCOME_FAILED, detail);
+        })
+        .orElseGet(() -> end(Outcome.OUTCOME_SUCCEEDED, ""));
   }
 
   private DirectiveEnd end(Outcome outcome, String detail) {

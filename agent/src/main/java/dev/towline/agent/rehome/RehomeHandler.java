@@ -46,6 +46,11 @@ public final class RehomeHandler implements DirectiveHandler {
     CompletableFuture<Optional<String>> tryMove(List<ServerAddress> servers, Duration limit);
 
     void leaveTo(List<ServerAddress> servers);
+
+    /** Whether this host dials at all. */
+    default boolean dials() {
+      return true;
+    }
   }
 
   /** Keeps the servers for the next start; returns when they are on the disk. */
@@ -105,6 +110,15 @@ public final class RehomeHandler implements DirectiveHandler {
               clock.instant(),
               "servers: %s (expected: at least one, each host:port)"
                   .formatted(wanted.getServersList())));
+      return;
+    }
+    if (!mover.get().dials()) {
+      progress.finished(
+          DirectiveEnd.of(
+              Outcome.OUTCOME_FAILED,
+              clock.instant(),
+              "stays where it is: its manager dials it and it dials nobody (connection.direction);"
+                  + " give it a direction in which it dials first"));
       return;
     }
     Duration delay = atMost(LONGEST_DELAY, wanted.getStartAfterMs());

@@ -38,6 +38,8 @@ public record AgentStatus(
     ENROLLING,
     OFFLINE,
     ONLINE,
+    /** Between two contacts of the short-lived form. */
+    WAITING,
     STOPPED
   }
 
@@ -47,9 +49,9 @@ public record AgentStatus(
     return new AgentStatus(state, pid, identity, "", "", "", 0, detail, since, null, null);
   }
 
-  /** In session, and the process that said so is still there. */
+  /** In session, or due to be by schedule, and the process that said so is still there. */
   public boolean healthy() {
-    return state == State.ONLINE && ProcessHandle.of(pid).isPresent();
+    return (state == State.ONLINE || state == State.WAITING) && ProcessHandle.of(pid).isPresent();
   }
 
   /** Replaces the file. */

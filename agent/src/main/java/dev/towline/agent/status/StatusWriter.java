@@ -3,10 +3,13 @@ package dev.towline.agent.status;
 import dev.towline.agent.status.AgentStatus.State;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.session.SessionObserver;
+import dev.towline.runtime.tls.ServerAddress;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +28,7 @@ public final class StatusWriter implements SessionObserver {
   private final long pid;
   private final Consumer<Throwable> failure;
   private AgentStatus status;
+  private volatile Map<ServerAddress, String> unresolved = Map.of();
 
   /**
    * @param failure hears what ends the session for good
@@ -93,21 +97,44 @@ public final class StatusWriter implements SessionObserver {
 
   @Override
   public void offline(String why) {
+    without(State.OFFLINE, why);
+    log.info("towline-agent offline: {}", why);
+  }
+
+  @Override
+  public void waiting(Duration untilNext) {
+    without(State.WAITING, "next contact at " + clock.instant().plus(untilNext));
+    log.debug("contact over, the next one in {} ms", untilNext.toMillis());
+  }
+
+  @Override
+  public void unresolved(Map<ServerAddress, String> names) {
+    unresolved = Map.copyOf(names);
+    if (status.state() == State.OFFLINE && !names.isEmpty()) {
+      without(State.OFFLINE, "names that can't be looked up: " + names);
+    }
+  }
+
+  /** Servers whose name leads nowhere, with the resolver's answer; may be asked by any thread. */
+  public Map<ServerAddress, String> unresolved() {
+    return unresolved;
+  }
+
+  private void without(State state, String detail) {
     status =
         new AgentStatus(
-            State.OFFLINE,
+            state,
             pid,
             status.identity(),
             "",
             "",
             "",
             status.generation(),
-            why,
+            detail,
             clock.instant(),
             status.lastHeartbeat(),
             status.certificateExpires());
     write();
-    log.info("towline-agent offline: {}", why);
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -32,6 +33,15 @@ public record EffectivePolicy(SortedMap<String, String> settings) {
   /** In place of a list of files. */
   public static final String NO_FILES = "none";
 
+  /** A {@link Direction}. */
+  public static final String DIRECTION = "connection.direction";
+
+  /** Where an agent listens. */
+  public static final String LISTEN_PORT = "connection.listen-port";
+
+  /** Where an agent listens when no policy says it. */
+  public static final int STANDARD_LISTEN_PORT = 7118;
+
   public EffectivePolicy {
     settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
   }
@@ -43,6 +53,32 @@ public record EffectivePolicy(SortedMap<String, String> settings) {
   /** The files of a value of {@link #LOG_FILES}. */
   public static List<String> files(String value) {
     return value.equals(NO_FILES) ? List.of() : List.of(value.split(","));
+  }
+
+  /** Who dials whom. */
+  public Direction direction() {
+    return Optional.ofNullable(settings.get(DIRECTION))
+        .flatMap(Direction::ofLabel)
+        .orElse(Direction.BIDIRECTIONAL);
+  }
+
+  public int listenPort() {
+    String port = settings.get(LISTEN_PORT);
+    return port == null ? STANDARD_LISTEN_PORT : Integer.parseInt(port);
+  }
+
+  /** This policy with the direction and the port of another one. */
+  public EffectivePolicy withConnectionOf(EffectivePolicy other) {
+    Map<String, String> mixed = new TreeMap<>(settings);
+    for (String name : List.of(DIRECTION, LISTEN_PORT)) {
+      String value = other.settings.get(name);
+      if (value == null) {
+        mixed.remove(name);
+      } else {
+        mixed.put(name, value);
+      }
+    }
+    return new EffectivePolicy(mixed);
   }
 
   /**

@@ -1,11 +1,14 @@
 package dev.towline.runtime.session;
 
+import static java.util.Comparator.comparing;
+
 import dev.towline.runtime.session.DialOrder.Target;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -26,8 +29,18 @@ final class AddressBook {
   private final RandomGenerator random;
   private final Consumer<Runnable> sessionThread;
   private final Map<ServerAddress, List<ServerAddress>> known = new HashMap<>();
+  private final Consumer<Map<ServerAddress, String>> problems;
+  private final Map<ServerAddress, String> unresolved = new TreeMap<>(comparing(Object::toString));
 
-  AddressBook(FleetChannels channels, RandomGenerator random, Consumer<Runnable> sessionThread) {
+  /**
+   * @param problems told what each name that leads nowhere was answered with, when that changes
+   */
+  AddressBook(
+      FleetChannels channels,
+      RandomGenerator random,
+      Consumer<Runnable> sessionThread,
+      Consumer<Map<ServerAddress, String>> problems) {
+    this.problems = problems;
     this.channels = channels;
     this.random = random;
     this.sessionThread = sessionThread;
@@ -47,7 +60,11 @@ final class AddressBook {
     var all = CompletableFuture.allOf(asked.values().toArray(CompletableFuture[]::new));
     Runnable answer =
         () -> {
+          Map<ServerAddress, String> before = Map.copyOf(unresolved);
           asked.forEach(this::learn);
+          if (!before.equals(unresolved)) {
+            problems.accept(Map.copyOf(unresolved));
+          }
           then.accept(DialOrder.of(servers, known, served, lost, random));
         };
     if (all.isDone()) {
@@ -59,10 +76,15 @@ final class AddressBook {
 
   private void learn(ServerAddress server, CompletableFuture<List<ServerAddress>> asked) {
     switch (asked.state()) {
-      case SUCCESS -> known.put(server, asked.resultNow());
-      case FAILED ->
-          log.warn(
-              "the name of {} can't be looked up: {}", server, asked.exceptionNow().toString());
+      case SUCCESS -> {
+        known.put(server, asked.resultNow());
+        unresolved.remove(server);
+      }
+      case FAILED -> {
+        String answer = FleetChannels.resolversAnswer(asked.exceptionNow());
+        unresolved.put(server, answer);
+        log.warn("the name of {} can't be looked up: {}", server, answer);
+      }
       case CANCELLED, RUNNING -> {}
     }
   }

@@ -2,6 +2,7 @@ package dev.towline.runtime.session;
 
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.runtime.policy.Direction;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,18 @@ public interface HeartbeatSource {
   default Optional<Duration> clockStep() {
     return Optional.empty();
   }
+
+  /** Who dials whom, as it is in force; empty for programs that have no choice. */
+  default Optional<Reach> reach() {
+    return Optional.empty();
+  }
+
+  /**
+   * How this node and its manager get together.
+   *
+   * @param listenPort where a manager may dial it; 0: nowhere
+   */
+  record Reach(Direction direction, int listenPort) {}
 
   /** The state at a moment. */
   record Content(

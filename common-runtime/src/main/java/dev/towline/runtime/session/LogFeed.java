@@ -18,6 +18,11 @@ public interface LogFeed {
   /** The batch that ends with this record is on a disk of the manager's, or of the proxy's. */
   void acknowledged(long epoch, long lastSequence);
 
+  /** Whether nothing is waiting, under way or about to be; may be asked by any thread. */
+  default boolean isCaughtUp() {
+    return true;
+  }
+
   /** The node's state went back to an earlier one: what follows is numbered in a new epoch. */
   void rolledBack();
 

@@ -34,6 +34,9 @@ final class Move {
   /** When a trial is given up. */
   final long deadline;
 
+  /** Of a trial that waits for the manager to dial; 0: this node dials. */
+  final long call;
+
   final Deque<Target> left = new ArrayDeque<>();
   @Nullable SessionLink link;
   long at = NEVER;
@@ -44,7 +47,9 @@ final class Move {
       @Nullable ServerAddress without,
       boolean again,
       @Nullable CompletableFuture<Optional<String>> outcome,
-      long deadline) {
+      long deadline,
+      long call) {
+    this.call = call;
     this.servers = servers;
     this.without = without;
     this.again = again;
@@ -53,16 +58,25 @@ final class Move {
   }
 
   static Move once(List<ServerAddress> servers) {
-    return new Move(List.of(servers.getFirst()), null, false, null, NEVER);
+    return new Move(List.of(servers.getFirst()), null, false, null, NEVER, 0);
   }
 
   static Move away(List<ServerAddress> servers, ServerAddress from) {
-    return new Move(servers, from, true, null, NEVER);
+    return new Move(servers, from, true, null, NEVER, 0);
   }
 
   static Move trial(
       List<ServerAddress> servers, long deadline, CompletableFuture<Optional<String>> outcome) {
-    return new Move(servers, null, false, outcome, deadline);
+    return new Move(servers, null, false, outcome, deadline, 0);
+  }
+
+  /** The manager was asked to dial; what it says and who comes in is about this call. */
+  static Move call(long number, long deadline, CompletableFuture<Optional<String>> outcome) {
+    return new Move(List.of(), null, false, outcome, deadline, number);
+  }
+
+  boolean isCall() {
+    return call != 0;
   }
 
   void found(List<Target> targets) {
@@ -80,6 +94,11 @@ final class Move {
   }
 
   String lateness() {
+    if (isCall()) {
+      return link == null
+          ? "no manager came in in time" + (problem.isEmpty() ? "" : "; " + problem)
+          : "the manager came in as " + link + ", but no heartbeat went there and back in time";
+    }
     return "no session over "
         + (link == null ? servers.toString() : link.toString())
         + " in time"

@@ -4,13 +4,19 @@ import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ActionOutput;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DirectiveKind;
+import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.UpFrame;
 import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.PeerInterceptor;
 import dev.towline.runtime.tls.ServerAddress;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -163,6 +169,55 @@ public final class NodeSession implements AutoCloseable {
    */
   public void heartbeatInterval(Optional<Duration> interval) {
     loop.post(() -> loop.heartbeatInterval(interval.orElse(null)));
+  }
+
+  /**
+   * Who dials whom from now on; before the start, or after a trial. A connection that the new
+   * direction does not have ends after a moment.
+   *
+   * @param listenPort where managers may dial this node; 0: nowhere
+   */
+  public void direction(Direction direction, int listenPort) {
+    loop.post(() -> loop.direction(direction, listenPort));
+  }
+
+  /**
+   * Asks the manager to dial this node, which listens there already, while the present session goes
+   * on; the new one takes its place once a heartbeat went there and back.
+   *
+   * @return empty when the manager is in; else why not, and everything is as it was
+   */
+  public CompletableFuture<Optional<String>> tryCall(int listenPort, Duration limit) {
+    var outcome = new CompletableFuture<Optional<String>>();
+    loop.post(() -> loop.tryCall(listenPort, limit, outcome));
+    return outcome;
+  }
+
+  /**
+   * Tries the servers that it has as {@link #tryMove} does, whoever dialled the present session.
+   */
+  public CompletableFuture<Optional<String>> tryDial(Duration limit) {
+    var outcome = new CompletableFuture<Optional<String>>();
+    loop.post(() -> loop.tryDial(limit, outcome));
+    return outcome;
+  }
+
+  /** Tells the manager at once what has changed. */
+  public void heartbeatNow() {
+    loop.post(loop::heartbeatNow);
+  }
+
+  /**
+   * A manager dialled this node. To be called within the call that came in.
+   *
+   * @param from where it came from
+   * @return takes what the manager sends
+   */
+  public StreamObserver<DownFrame> attached(
+      PeerInterceptor.Peer manager, ServerAddress from, ServerCallStreamObserver<UpFrame> answers) {
+    var carrier = new AttachedCarrier(answers, manager.chain());
+    loop.post(() -> loop.attached(carrier, from));
+    return carrier;
   }
 
   /** Reports a security event: kept on the disk until the manager has it. */

@@ -76,6 +76,7 @@ final class SessionCore {
   private Duration welcomeInterval = SessionTimings.HEARTBEAT_INTERVAL;
   private @Nullable Duration ownInterval;
   private Duration toldInterval = Duration.ZERO;
+  private HeartbeatSource.@Nullable Reach toldReach;
   private long ackSent;
   private Duration roundTrip = Duration.ZERO;
   private long nextHeartbeat;
@@ -183,6 +184,10 @@ final class SessionCore {
               AgentFrame.newBuilder()
                   .setProbeAnswer(
                       ProbeAnswer.newBuilder().setNumber(frame.getProbe().getNumber())));
+      case CALL_FAILED ->
+          outputs.add(
+              new SessionOutput.CallFailed(
+                  frame.getCallFailed().getNumber(), frame.getCallFailed().getDetail()));
       // A frame of a later version.
       case FRAME_NOT_SET -> {}
     }
@@ -209,7 +214,8 @@ final class SessionCore {
     }
   }
 
-  private Duration interval() {
+  /** Between heartbeats, as it holds now. */
+  Duration interval() {
     return ownInterval == null ? welcomeInterval : ownInterval;
   }
 
@@ -223,6 +229,23 @@ final class SessionCore {
     if (welcomed && !over && !before.equals(interval())) {
       heartbeat(now);
     }
+  }
+
+  /** Tells at once what has changed. */
+  void heartbeatNow(long now) {
+    if (welcomed && !over) {
+      heartbeat(now);
+    }
+  }
+
+  /** What the manager has not acknowledged. */
+  int owed() {
+    return ledger.journal().results().size() + ledger.journal().events().size();
+  }
+
+  /** What it ordered and is not finished. */
+  int unfinished() {
+    return ledger.journal().openDirectives().size();
   }
 
   /** When {@link #tick} has something to do again. */
@@ -349,6 +372,13 @@ final class SessionCore {
     source
         .clockStep()
         .ifPresent(step -> heartbeat.setClockStepMs(step.toMillis()).setWatchesClock(true));
+    source
+        .reach()
+        .filter(reach -> !reach.equals(toldReach))
+        .ifPresent(reach -> {
+          toldReach = reach;
+          heartbeat.setDirection(reach.direction().label()).setListenPort(reach.listenPort());
+        });
     heartbeat.setRoundTripMs(roundTrip.toMillis());
     send(AgentFrame.newBuilder().setHeartbeat(heartbeat));
     nextHeartbeat = now + interval.toNanos();

@@ -5,7 +5,6 @@ import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.SealedRecord;
-import dev.towline.proto.v1.SessionServiceGrpc;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.Welcome;
@@ -15,29 +14,18 @@ import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.sealed.SealedLink;
 import dev.towline.runtime.tls.ServerAddress;
-import io.grpc.CallOptions;
-import io.grpc.ClientCall;
-import io.grpc.Grpc;
-import io.grpc.ManagedChannel;
-import io.grpc.Metadata;
 import io.grpc.Status;
-import java.security.cert.Certificate;
-import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.function.Consumer;
-import javax.net.ssl.SSLPeerUnverifiedException;
-import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One dialled stream: sends frames as the peer takes them, openly to a manager, sealed and on
- * credit through a proxy.
+ * One stream, dialled or taken in: sends frames as the peer takes them, openly to a manager, sealed
+ * and on credit through a proxy.
  *
  * <p>Lifecycle: {@link #open}, then events to the owner until {@link Event.Ended}; {@link
  * #shutDown} frees everything and may be called any time. Threading: all methods on the session's
@@ -59,8 +47,8 @@ final class SessionLink {
 
   private final DialOrder.Target target;
   private final IssuedIdentity identity;
-  private final ManagedChannel channel;
-  private final ClientCall<UpFrame, DownFrame> call;
+  private final Carrier carrier;
+  private final boolean attached;
   private final Consumer<Event> owner;
   private final Deque<AgentFrame> waiting = new ArrayDeque<>();
   private final Deque<UpFrame> control = new ArrayDeque<>();
@@ -85,38 +73,52 @@ final class SessionLink {
   /** When it is left although it works, because that was ordered. */
   long leaveAt = Long.MAX_VALUE;
 
+  /** Goodbye was said until the next contact. */
+  boolean leaving;
+
+  /** Of one that is left: until the next contact. */
+  Duration untilNext = Duration.ZERO;
+
+  /**
+   * @param attached the manager dialled
+   */
   SessionLink(
       DialOrder.Target target,
       IssuedIdentity identity,
-      ManagedChannel channel,
+      Carrier carrier,
+      boolean attached,
       Consumer<Event> owner) {
     this.target = target;
     this.identity = identity;
-    this.channel = channel;
+    this.carrier = carrier;
+    this.attached = attached;
     this.owner = owner;
-    this.call = channel.newCall(SessionServiceGrpc.getOpenMethod(), CallOptions.DEFAULT);
   }
 
   void open() {
-    call.start(
-        new ClientCall.Listener<>() {
+    carrier.start(
+        new Carrier.Listener() {
           @Override
-          public void onReady() {
+          public void writable() {
             owner.accept(new Event.Writable(SessionLink.this));
           }
 
           @Override
-          public void onMessage(DownFrame frame) {
+          public void received(DownFrame frame) {
             owner.accept(new Event.Received(SessionLink.this, frame));
           }
 
           @Override
-          public void onClose(Status status, Metadata trailers) {
+          public void ended(Status status) {
             owner.accept(new Event.Ended(SessionLink.this, status));
           }
         },
-        new Metadata());
-    call.request(PREFETCH);
+        PREFETCH);
+  }
+
+  /** Whether the manager dialled. */
+  boolean isAttached() {
+    return attached;
   }
 
   DialOrder.Target target() {
@@ -128,7 +130,7 @@ final class SessionLink {
     return target.named();
   }
 
-  /** The address behind it that was dialled. */
+  /** The address behind it that was dialled; where the manager came from when it did. */
   ServerAddress address() {
     return target.dialled();
   }
@@ -159,9 +161,9 @@ final class SessionLink {
 
   /** Checks the transport's peer in the application; done once, when it is first writable. */
   PeerCheck checkPeer(PeerVerifier verifier) {
-    SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
     PeerCheck check =
-        peerChain(session)
+        carrier
+            .peerChain()
             .map(verifier::check)
             .orElse(new PeerCheck.Refused("PEER_UNKNOWN", "the transport has no TLS peer"));
     if (check instanceof PeerCheck.Trusted trusted) {
@@ -173,7 +175,7 @@ final class SessionLink {
   /** One received frame has been dealt with: another may come. */
   void consumed() {
     if (!ended) {
-      call.request(1);
+      carrier.request(1);
     }
   }
 
@@ -247,7 +249,7 @@ final class SessionLink {
 
   /** Sends what the transport and the credit allow. */
   void pump() {
-    while (!ended && !halfClosed && peer != null && call.isReady()) {
+    while (!ended && !halfClosed && peer != null && carrier.isReady()) {
       UpFrame next = next();
       if (next == null) {
         SealedRecord record = records.poll();
@@ -256,7 +258,7 @@ final class SessionLink {
       if (next == null) {
         return;
       }
-      call.sendMessage(next);
+      carrier.send(next);
     }
   }
 
@@ -269,7 +271,7 @@ final class SessionLink {
   void halfClose() {
     if (!ended && !halfClosed) {
       halfClosed = true;
-      call.halfClose();
+      carrier.halfClose();
     }
   }
 
@@ -286,11 +288,8 @@ final class SessionLink {
   /** Ends the stream and frees everything. */
   void shutDown(String why) {
     dropInner();
-    if (!ended) {
-      ended = true;
-      call.cancel(why, null);
-    }
-    channel.shutdownNow();
+    ended = true;
+    carrier.release(why);
   }
 
   private @Nullable UpFrame next() {
@@ -347,21 +346,6 @@ final class SessionLink {
   private SealedLink.Step<ManagerFrame> enqueue(SealedLink.Step<ManagerFrame> step) {
     sealedPieces.addAll(step.outgoing());
     return step;
-  }
-
-  private static Optional<List<X509Certificate>> peerChain(@Nullable SSLSession session) {
-    if (session == null) {
-      return Optional.empty();
-    }
-    try {
-      List<X509Certificate> chain = new ArrayList<>();
-      for (Certificate certificate : session.getPeerCertificates()) {
-        chain.add((X509Certificate) certificate);
-      }
-      return Optional.of(chain);
-    } catch (SSLPeerUnverifiedException e) {
-      return Optional.empty();
-    }
   }
 
   @Override

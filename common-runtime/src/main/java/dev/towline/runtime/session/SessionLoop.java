@@ -1,6 +1,8 @@
 package dev.towline.runtime.session;
 
 import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.Attach;
+import dev.towline.proto.v1.CallRequest;
 import dev.towline.proto.v1.DownFrame;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.ManagerFrame;
@@ -13,6 +15,7 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.sealed.SealedChannel;
 import dev.towline.runtime.sealed.SealedFailure;
 import dev.towline.runtime.sealed.SealedLink;
@@ -81,6 +84,11 @@ final class SessionLoop {
   private long dialAt = NEVER;
   private @Nullable Move move;
   private @Nullable Duration heartbeatInterval;
+  private Direction direction = Direction.BIDIRECTIONAL;
+  private int listenPort;
+  private long calls;
+  private @Nullable ContactRules contact;
+  private boolean answered;
   private boolean online;
   private boolean tamperingTold;
   private String lastEnd = "";
@@ -92,7 +100,12 @@ final class SessionLoop {
     this.parts = parts;
     this.runner = runner;
     this.servers = parts.servers();
-    this.book = new AddressBook(parts.channels(), parts.random(), this::post);
+    this.book =
+        new AddressBook(
+            parts.channels(),
+            parts.random(),
+            this::post,
+            problems -> afterSync.add(() -> parts.observer().unresolved(problems)));
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
     this.copies = new RecordCopies(ledger);
@@ -102,7 +115,7 @@ final class SessionLoop {
   }
 
   void start() {
-    post(() -> dialAt = now());
+    post(() -> dialAt = direction.agentDials() ? now() : NEVER);
     parts.threads().newThread(this::run).start();
   }
 
@@ -158,7 +171,11 @@ final class SessionLoop {
       outcome.complete(Optional.of("the program stops"));
       return;
     }
-    begin(Move.trial(servers, now() + limit.toNanos(), outcome));
+    if (direction.agentDials()) {
+      begin(Move.trial(servers, now() + limit.toNanos(), outcome));
+    } else {
+      tryCall(listenPort, limit, outcome);
+    }
   }
 
   /** Uses other servers although they may not answer; the present session ends after a moment. */
@@ -169,6 +186,110 @@ final class SessionLoop {
     if (left != null) {
       // Long enough for what waits to be sent.
       left.leaveAt = now() + SessionTimings.LEAVE_DELAY.toNanos();
+    }
+  }
+
+  /** Tries to get to the servers by dialling, whoever dialled the present session. */
+  void tryDial(Duration limit, CompletableFuture<Optional<String>> outcome) {
+    if (present != null
+        && present.core != null
+        && present.core.isWelcomed()
+        && !present.isAttached()) {
+      outcome.complete(Optional.empty());
+    } else {
+      tryMove(servers, limit, outcome);
+    }
+  }
+
+  /** Tries to be dialled by the manager while the present session goes on. */
+  void tryCall(int port, Duration limit, CompletableFuture<Optional<String>> outcome) {
+    if (stopping) {
+      outcome.complete(Optional.of("the program stops"));
+      return;
+    }
+    endMove("another move was ordered");
+    Move wanted = Move.call(++calls, now() + limit.toNanos(), outcome);
+    move = wanted;
+    if (!ask(wanted.call, port, limit)) {
+      endMove("there is no session over which the manager could be asked to dial");
+    }
+  }
+
+  private boolean ask(long number, int port, Duration limit) {
+    return sendNow(
+        AgentFrame.newBuilder()
+            .setCall(
+                CallRequest.newBuilder()
+                    .setNumber(number)
+                    .setPort(port)
+                    .setLimitMs(limit.toMillis()))
+            .build(),
+        true);
+  }
+
+  /** Who dials whom from now on. */
+  void direction(Direction wanted, int port) {
+    direction = wanted;
+    listenPort = port;
+    for (SessionLink link : new SessionLink[] {present, next}) {
+      boolean fits = link == null || (link.isAttached() ? wanted.listens() : wanted.agentDials());
+      if (!fits) {
+        link.leaveAt = now() + SessionTimings.LEAVE_DELAY.toNanos();
+      }
+    }
+    if (!wanted.agentDials()) {
+      dialAt = NEVER;
+    } else if (present == null && dialAt == NEVER && !lookingUp) {
+      dialAt = now();
+    }
+    boolean welcomed = present != null && present.core != null && present.core.isWelcomed();
+    contact =
+        wanted == Direction.AGENT_INITIATED_SHORT && welcomed ? new ContactRules(now()) : null;
+  }
+
+  void heartbeatNow() {
+    if (present != null && present.core != null) {
+      present.core.heartbeatNow(now());
+    }
+  }
+
+  /** A manager dialled this node. */
+  void attached(AttachedCarrier carrier, ServerAddress from) {
+    boolean asked = move != null && move.isCall();
+    if (stopping || next != null || !(asked || direction.listens())) {
+      carrier.release("not now");
+      return;
+    }
+    var link =
+        new SessionLink(
+            new Target(from, from),
+            parts.member().identity(),
+            carrier,
+            true,
+            e -> post(() -> on(e)));
+    link.deadline = now() + SessionTimings.WELCOME_LIMIT.toNanos();
+    if (present == null) {
+      present = link;
+      dialAt = NEVER;
+    } else {
+      next = link;
+    }
+    if (asked && move != null && move.link == null) {
+      move.link = link;
+    }
+    link.open();
+  }
+
+  private void attach(SessionLink link, Attach attach) {
+    if (!link.isAttached() || link.core != null || link.peer() == null) {
+      lose(link, "%s sent what only a manager that dials sends".formatted(link), Duration.ZERO);
+    } else if (!attach.getAgent().equals(ledger.self().id())) {
+      lose(
+          link,
+          "%s wanted %s, and this is %s".formatted(link, attach.getAgent(), ledger.self().id()),
+          Duration.ZERO);
+    } else {
+      converse(link);
     }
   }
 
@@ -194,7 +315,7 @@ final class SessionLoop {
 
   /** Dials the next candidate, unless something else is being dialled. */
   private void attempt(Move wanted) {
-    if (next != null || stopping) {
+    if (next != null || stopping || wanted.isCall()) {
       return;
     }
     Target target = wanted.left.poll();
@@ -233,8 +354,10 @@ final class SessionLoop {
     if (done != null && done.outcome != null && done.link == link) {
       move = null;
       log.info("moved to {}", link);
-      use(done.servers);
-      served = link.target();
+      if (!done.isCall()) {
+        use(done.servers);
+        served = link.target();
+      }
       afterSync.add(() -> done.outcome.complete(Optional.empty()));
     }
   }
@@ -292,6 +415,7 @@ final class SessionLoop {
         collect(next);
         wayForLogs();
         copyRecords();
+        contact();
         parts.journal().sync();
         release();
       }
@@ -318,6 +442,9 @@ final class SessionLoop {
     if (move != null) {
       deadline = Math.min(deadline, Math.min(move.at, move.deadline));
     }
+    if (contact != null) {
+      deadline = Math.min(deadline, now() + ContactRules.LOOK.toNanos());
+    }
     return deadline == NEVER ? Duration.ofHours(1).toNanos() : Math.max(0, deadline - now());
   }
 
@@ -339,7 +466,7 @@ final class SessionLoop {
     }
     if (dialAt != NEVER && now - dialAt >= 0) {
       dialAt = NEVER;
-      if (present == null) {
+      if (present == null && direction.agentDials()) {
         dialPresent();
       }
     }
@@ -374,7 +501,7 @@ final class SessionLoop {
             candidates.addAll(found);
             alternatives = found.size();
           }
-          if (present == null && !stopping) {
+          if (present == null && !stopping && direction.agentDials()) {
             dialAt =
                 now()
                     + (candidates.isEmpty() && asked.equals(servers)
@@ -403,7 +530,8 @@ final class SessionLoop {
         new SessionLink(
             target,
             identity,
-            parts.channels().open(target.dialled(), tls(identity).outer()),
+            new DialledCarrier(parts.channels().open(target.dialled(), tls(identity).outer())),
+            false,
             e -> post(() -> on(e)));
     link.deadline = now + SessionTimings.WELCOME_LIMIT.toNanos();
     link.open();
@@ -443,7 +571,10 @@ final class SessionLoop {
         }
       }
       case SessionLink.Event.Received(_, var frame) -> {
-        received(link, frame);
+        // After a goodbye nothing is begun; the next contact is given it again.
+        if (!link.leaving) {
+          received(link, frame);
+        }
         link.consumed();
         collect(link);
       }
@@ -489,8 +620,10 @@ final class SessionLoop {
       case PeerCheck.Refused(String code, String detail) ->
           lose(link, "%s is not trusted: %s: %s".formatted(link, code, detail), Duration.ZERO);
       case PeerCheck.Trusted(NodeIdentity peer, _) -> {
-        if (!parts.expects(peer)) {
+        if (link.isAttached() ? !isManager(peer) : !parts.expects(peer)) {
           lose(link, "%s is not of an expected role".formatted(link), Duration.ZERO);
+        } else if (link.isAttached()) {
+          log.debug("{} dialled", link);
         } else if (peer.role() == Role.MANAGER) {
           converse(link);
         } else {
@@ -531,6 +664,7 @@ final class SessionLoop {
           logs.acknowledged(frame.getLogAck().getEpoch(), frame.getLogAck().getSequence());
         }
       }
+      case ATTACH -> attach(link, frame.getAttach());
       case PAYLOAD_NOT_SET -> {}
     }
   }
@@ -627,8 +761,12 @@ final class SessionLoop {
           if (link == next) {
             retire();
           }
-          served = link.target();
+          if (!link.isAttached()) {
+            served = link.target();
+          }
           candidates.clear();
+          contact = direction == Direction.AGENT_INITIATED_SHORT ? new ContactRules(now()) : null;
+          answered = false;
           if (move != null && move.link == link && move.outcome == null) {
             move = null;
           }
@@ -648,7 +786,13 @@ final class SessionLoop {
         }
         case SessionOutput.Alive(var managerTime) -> {
           afterSync.add(() -> parts.observer().heartbeatAnswered(managerTime));
+          answered |= link == present;
           proven(link);
+        }
+        case SessionOutput.CallFailed(long number, String detail) -> {
+          if (move != null && move.call == number) {
+            endMove("the manager could not come in: " + detail);
+          }
         }
         case SessionOutput.Renewed(var identity, var roots) -> renewed(identity, roots);
         case SessionOutput.RenewedRsa(var identity) -> renewedRsa(identity);
@@ -691,8 +835,11 @@ final class SessionLoop {
     }
     log.info("certificate renewed, valid until {}", identity.expires());
     afterSync.add(() -> parts.observer().renewed(identity));
-    if (next == null && present != null) {
+    if (next == null && present != null && !present.isAttached()) {
       next = dial(present.target(), now());
+    } else if (present != null && present.isAttached()) {
+      // Best effort: the manager dials again anyway before the old certificate ends.
+      var _ = ask(++calls, listenPort, SessionTimings.REQUEST_LIMIT);
     }
   }
 
@@ -781,7 +928,15 @@ final class SessionLoop {
       offline(why);
       return;
     }
+    if (link.leaving) {
+      waitForNext(link);
+      return;
+    }
     offline(why);
+    if (!direction.agentDials()) {
+      log.info("{}; the manager will dial", why);
+      return;
+    }
     Duration wait = backoff.next().plus(delay);
     if (!stopping) {
       log.info("{}; dialling again in {} ms", why, wait.toMillis());
@@ -789,7 +944,48 @@ final class SessionLoop {
     dialAt = now() + wait.toNanos();
   }
 
+  /** Leaves when a contact of the short-lived form is over. */
+  private void contact() {
+    ContactRules rules = contact;
+    SessionLink link = present;
+    boolean idle = !stopping && move == null && next == null;
+    if (rules == null || link == null || link.core == null || link.leaving || !idle) {
+      return;
+    }
+    var work =
+        new ContactRules.Work(
+            answered,
+            link.core.unfinished(),
+            link.core.owed() + (link.idle() ? 0 : 1),
+            logs != null && !logs.isCaughtUp());
+    if (rules.isOver(work, now())) {
+      Duration next = rules.untilNext(link.core.interval(), now());
+      link.leaving = true;
+      link.leaveAt = now() + SessionTimings.GOODBYE_LIMIT.toNanos();
+      link.untilNext = next;
+      var _ =
+          link.send(
+              AgentFrame.newBuilder()
+                  .setGoodbye(
+                      Goodbye.newBuilder()
+                          .setReason(Goodbye.Reason.UNTIL_NEXT)
+                          .setNextMs(next.toMillis()))
+                  .build(),
+              true);
+    }
+  }
+
+  private void waitForNext(SessionLink left) {
+    contact = null;
+    online = false;
+    lastEnd = "";
+    Duration wait = left.untilNext;
+    dialAt = now() + wait.toNanos();
+    afterSync.add(() -> parts.observer().waiting(wait));
+  }
+
   private void offline(String why) {
+    contact = null;
     lastEnd = why;
     if (online) {
       online = false;
@@ -868,7 +1064,7 @@ final class SessionLoop {
     }
     if (present != null) {
       present.pump();
-      if (stopping && present.idle()) {
+      if ((stopping || present.leaving) && present.idle()) {
         present.halfClose();
       }
     }

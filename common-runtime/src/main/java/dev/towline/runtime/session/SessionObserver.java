@@ -4,7 +4,9 @@ import dev.towline.proto.v1.RevocationList;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.tls.ServerAddress;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 
 /** Hears how a node's session fares. Called on the session's thread; must return at once. */
 public interface SessionObserver {
@@ -29,6 +31,12 @@ public interface SessionObserver {
 
   /** A heartbeat went there and back. */
   default void heartbeatAnswered(Instant managerTime) {}
+
+  /** A contact of the short-lived form went well; the next one begins by itself (D3). */
+  default void waiting(Duration untilNext) {}
+
+  /** Names of servers that can't be looked up now, each with the resolver's answer (D5). */
+  default void unresolved(Map<ServerAddress, String> names) {}
 
   /** No session is up. */
   default void offline(String why) {}

@@ -39,6 +39,9 @@ sealed interface SessionOutput {
   /** The manager has stored a log batch. */
   record LogStored(long epoch, long lastSequence) implements SessionOutput {}
 
+  /** The manager could not dial this node although it was asked to. */
+  record CallFailed(long number, String detail) implements SessionOutput {}
+
   /** The conversation is over; dial again, not before the delay. */
   record Over(String code, String detail, Duration delay) implements SessionOutput {}
 }

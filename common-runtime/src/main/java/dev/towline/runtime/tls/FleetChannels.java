@@ -2,19 +2,23 @@ package dev.towline.runtime.tls;
 
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * Opens gRPC channels to members of the fleet, all on one event loop.
@@ -95,6 +99,34 @@ public final class FleetChannels implements AutoCloseable {
         .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
         .disableRetry()
         .build();
+  }
+
+  /** What the resolver said, for people. */
+  public static String resolversAnswer(Throwable failure) {
+    return switch (failure) {
+      case UnknownHostException unknown -> String.valueOf(unknown.getMessage());
+      case TimeoutException _ -> "no answer within " + RESOLVE_SECONDS + " s";
+      default -> failure.toString();
+    };
+  }
+
+  /**
+   * A server on the same event loop, for a program that is dialled itself; the caller adds services
+   * and starts it. Calls run on the event loop and must not block.
+   */
+  public NettyServerBuilder server(InetSocketAddress listen, SslContext tls) {
+    return NettyServerBuilder.forAddress(listen)
+        .sslContext(tls)
+        .bossEventLoopGroup(eventLoop)
+        .workerEventLoopGroup(eventLoop)
+        .channelType(NioServerSocketChannel.class)
+        .directExecutor()
+        .flowControlWindow(WINDOW)
+        .maxInboundMessageSize(MAX_MESSAGE + (64 << 10))
+        .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+        .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
+        .permitKeepAliveTime(KEEPALIVE_SECONDS / 3, TimeUnit.SECONDS)
+        .permitKeepAliveWithoutCalls(true);
   }
 
   @Override

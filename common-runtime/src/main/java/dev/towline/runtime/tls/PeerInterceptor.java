@@ -113,7 +113,8 @@ public final class PeerInterceptor implements ServerInterceptor {
     return new ServerCall.Listener<>() {};
   }
 
-  private static Optional<List<X509Certificate>> peerChain(@Nullable SSLSession session) {
+  /** What the other end presented in its handshake, leaf first. */
+  public static Optional<List<X509Certificate>> peerChain(@Nullable SSLSession session) {
     if (session == null) {
       return Optional.empty();
     }

@@ -1,5 +1,6 @@
 package dev.towline.runtime.tls;
 
+import dev.towline.proto.v1.AgentListenerGrpc;
 import dev.towline.proto.v1.EnrollmentServiceGrpc;
 import dev.towline.proto.v1.RelayServiceGrpc;
 import dev.towline.proto.v1.SessionServiceGrpc;
@@ -20,6 +21,8 @@ public final class RpcAccess {
           EnumSet.of(Role.AGENT, Role.PROXY, Role.RELAY),
           SessionServiceGrpc.getOpenMethod().getFullMethodName(),
           EnumSet.of(Role.AGENT, Role.PROXY, Role.RELAY),
+          AgentListenerGrpc.getAttachMethod().getFullMethodName(),
+          EnumSet.of(Role.MANAGER),
           UplinkServiceGrpc.getOpenMethod().getFullMethodName(),
           EnumSet.of(Role.PROXY),
           RelayServiceGrpc.getHoldMethod().getFullMethodName(),

@@ -314,19 +314,37 @@ public final class ProcessFleet implements AutoCloseable {
     return startAgent(name, writeEnrollment(name, request));
   }
 
-  private Path writeEnrollment(String name, Way way) {
+  /** An enrollment file for so many hosts. */
+  public Path writeEnrollment(String name, Way way, int uses) {
     CreateInstallCommandRequest.Builder request =
         CreateInstallCommandRequest.newBuilder()
             .setOs("linux")
             .setGroup("demo")
             .setExpiresInMs(Duration.ofHours(24).toMillis())
-            .setMaxUses(1);
+            .setMaxUses(uses);
     switch (way) {
       case DIRECT -> {}
       case PROXY -> request.setProxyCluster(PROXY_CLUSTER);
       case RELAY -> request.setRelay(CHILD);
     }
     return writeEnrollment(name, request);
+  }
+
+  private Path writeEnrollment(String name, Way way) {
+    return writeEnrollment(name, way, 1);
+  }
+
+  /** Starts a program of the caller's own that is run from this class path. */
+  public Program startJava(String name, Class<?> main, List<String> options, List<String> args) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(options);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(args);
+    return register(name, command).start();
   }
 
   /**

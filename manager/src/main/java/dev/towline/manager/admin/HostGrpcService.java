@@ -1,5 +1,6 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.dialling.AgentDialer;
 import dev.towline.manager.firewall.FirewallOrders;
 import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.nodes.HostChange;
@@ -37,6 +38,7 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
   private final PathTraces traces;
   private final Heartbeats heartbeats;
   private final FirewallOrders firewalls;
+  private final AgentDialer dialer;
   private final String fleet;
   private final InstantSource clock;
 
@@ -46,10 +48,12 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
       PathTraces traces,
       Heartbeats heartbeats,
       FirewallOrders firewalls,
+      AgentDialer dialer,
       String fleet,
       InstantSource clock) {
     this.heartbeats = heartbeats;
     this.firewalls = firewalls;
+    this.dialer = dialer;
     this.clock = clock;
     this.hosts = hosts;
     this.sessions = sessions;
@@ -108,6 +112,7 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
     Node node = hosts.host(request.getHost());
     Host.Builder host = host(node).toBuilder();
     heartbeats.report(node.id()).ifPresent(host::setReport);
+    dialer.problem(node.id()).ifPresent(host::setDialProblem);
     Replies.reply(out, host.build());
   }
 

@@ -118,6 +118,11 @@ public final class HeartbeatMonitor {
     }
   }
 
+  /** Nobody waits for it any more. */
+  void forget(String id) {
+    hosts.remove(id);
+  }
+
   List<Finding> check(RuleBook rules, long nowMs) {
     watch.look(nowMs);
     boolean settled = watch.settled(nowMs);
@@ -176,7 +181,7 @@ public final class HeartbeatMonitor {
           rules.alertWhenShutDown() ? Optional.of(AlertKind.HOST_SHUT_DOWN) : Optional.empty();
       case STOPPED -> Optional.of(AlertKind.AGENT_STOPPED);
       case UNINSTALLED -> Optional.empty();
-      case ONLINE, OFFLINE, NEW -> Optional.of(AlertKind.HEARTBEATS_MISSED);
+      case ONLINE, OFFLINE, WAITING, NEW -> Optional.of(AlertKind.HEARTBEATS_MISSED);
     };
   }
 
@@ -196,9 +201,11 @@ public final class HeartbeatMonitor {
               .formatted(
                   silent.minus(GRACE).dividedBy(interval),
                   interval.toSeconds(),
-                  host.presence == Presence.ONLINE
-                      ? "its connection still stands"
-                      : "its connection was lost");
+                  switch (host.presence) {
+                    case ONLINE -> "its connection still stands";
+                    case WAITING -> "its next contact is overdue";
+                    case OFFLINE, NEW, STOPPED, SHUT_DOWN, UNINSTALLED -> "its connection was lost";
+                  });
       case CLOCK_CHANGED, FIREWALL_ROLLED_BACK ->
           throw new IllegalArgumentException(kind + ": not of this monitor");
     };

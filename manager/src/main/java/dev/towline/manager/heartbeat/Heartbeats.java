@@ -11,6 +11,7 @@ import dev.towline.manager.policies.Policies;
 import dev.towline.manager.policies.PolicyTree;
 import dev.towline.manager.policies.Setting;
 import dev.towline.manager.store.Store;
+import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.HostReport;
 import dev.towline.proto.v1.ModuleStatus;
@@ -19,6 +20,7 @@ import dev.towline.runtime.policy.SettingDuration;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -136,6 +138,49 @@ public final class Heartbeats {
     }
   }
 
+  /** A contact of the short-lived form is over; the host comes again by itself. */
+  public void left(String id, long nextContactMs) {
+    reports.computeIfPresent(
+        id,
+        (_, report) -> {
+          HostReport now = report.toBuilder().setNextContactMs(nextContactMs).build();
+          unsaved.put(id, now);
+          return now;
+        });
+    ended(id, Presence.WAITING);
+  }
+
+  /** The host was reached at this port: it listens, whatever it says later. */
+  public void reachedAt(String id, int port) {
+    HostReport now =
+        reports.compute(
+            id,
+            (_, report) ->
+                (report == null ? HostReport.newBuilder() : report.toBuilder())
+                    .setListenPort(port)
+                    .build());
+    unsaved.put(id, now);
+  }
+
+  /** Within the transaction that ends all trust in a host: nobody has to look after it any more. */
+  public void forget(Tx tx, String id) {
+    alerts.forget(tx, id);
+  }
+
+  /** After that transaction. */
+  public void forgotten(String id) {
+    synchronized (gate) {
+      monitor.forget(id);
+    }
+    reports.remove(id);
+    unsaved.remove(id);
+  }
+
+  /** What every host last said. Of hosts that were revoked too. */
+  public Map<String, HostReport> reports() {
+    return Collections.unmodifiableMap(reports);
+  }
+
   /** What the host last said. */
   public Optional<HostReport> report(String id) {
     return Optional.ofNullable(reports.get(id));
@@ -237,12 +282,18 @@ public final class Heartbeats {
     if (heartbeat.getIntervalMs() > 0) {
       report.setIntervalMs(heartbeat.getIntervalMs());
     }
+    if (!heartbeat.getDirection().isEmpty()) {
+      report.setDirection(heartbeat.getDirection()).setListenPort(heartbeat.getListenPort());
+    }
+    report.clearNextContactMs();
     return report.build();
   }
 
   private static boolean isWorthSaving(HostReport before, HostReport now) {
     return Math.abs(before.getClockOffsetMs() - now.getClockOffsetMs()) > OFFSET_NOISE_MS
         || before.getIntervalMs() != now.getIntervalMs()
+        || !before.getDirection().equals(now.getDirection())
+        || before.getListenPort() != now.getListenPort()
         || !before.getModulesList().equals(now.getModulesList())
         || !before.getCountersMap().equals(now.getCountersMap());
   }

@@ -66,6 +66,7 @@ public record Node(
       case OFFLINE -> HostState.HOST_STATE_OFFLINE;
       case STOPPED -> HostState.HOST_STATE_STOPPED;
       case UNINSTALLED -> HostState.HOST_STATE_UNINSTALLED;
+      case WAITING -> HostState.HOST_STATE_WAITING;
       case SHUT_DOWN -> HostState.HOST_STATE_SHUT_DOWN;
     };
   }

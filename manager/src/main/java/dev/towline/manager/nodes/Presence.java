@@ -12,6 +12,8 @@ public enum Presence {
   STOPPED,
   /** The host was shut down, and its agent said so. */
   SHUT_DOWN,
+  /** Between two contacts of the short-lived form (D3). */
+  WAITING,
   /** Said goodbye for good. */
   UNINSTALLED;
 

@@ -3,6 +3,7 @@ package dev.towline.manager.policies;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.firewall.FirewallPolicy;
+import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
 import dev.towline.runtime.tls.TlsProfile;
@@ -26,6 +27,9 @@ public final class Catalogue {
   public static final String MISSED_BEFORE_ALERT = "heartbeat.missed-before-alert";
   public static final String CLOCK_CHANGE = "heartbeat.clock-change-minutes";
   public static final String ALERT_WHEN_SHUT_DOWN = "heartbeat.alert-when-shut-down";
+
+  /** Where the manager dials a host; empty: where it was seen to come from. */
+  public static final String CALL_ADDRESS = "connection.address";
 
   private final Map<String, Setting> settings = new LinkedHashMap<>();
 
@@ -69,6 +73,7 @@ public final class Catalogue {
             true,
             "TLS versions and suites of a host, from its next connection on"));
     logs();
+    connection();
     firewall();
   }
 
@@ -107,7 +112,7 @@ public final class Catalogue {
     add(
         new Setting(
             FirewallPolicy.AGENT_PORT,
-            new Setting.Port(),
+            new Setting.Port(0),
             "0",
             true,
             "where the agent listens, which a hidden rule keeps open; 0: nowhere"));
@@ -125,6 +130,30 @@ public final class Catalogue {
             "[]",
             true,
             "rules of the host's firewall, see docs/firewall.md"));
+  }
+
+  private void connection() {
+    add(
+        new Setting(
+            EffectivePolicy.DIRECTION,
+            new Setting.Choice(Direction.labels()),
+            Direction.BIDIRECTIONAL.label(),
+            true,
+            "who dials whom; tried first, and back by itself when it does not work"));
+    add(
+        new Setting(
+            EffectivePolicy.LISTEN_PORT,
+            new Setting.Port(1),
+            Integer.toString(EffectivePolicy.STANDARD_LISTEN_PORT),
+            true,
+            "where a host listens for its managers, in a direction in which it does"));
+    add(
+        new Setting(
+            CALL_ADDRESS,
+            new Setting.Addresses(),
+            "",
+            false,
+            "where the manager dials a host, in this order; else where the host was seen"));
   }
 
   private void add(Setting setting) {

@@ -340,6 +340,7 @@ public final class Policies {
         PolicyDraft draft = new PolicyDraft(catalogue, tx);
         work.accept(tx, draft);
         draft.check();
+        draft.checkDirections(tree(tx));
         return draft.difference(tree(tx));
       });
     }
@@ -350,6 +351,7 @@ public final class Policies {
           PolicyDraft draft = new PolicyDraft(catalogue, tx);
           work.accept(tx, draft);
           draft.check();
+          draft.checkDirections(before);
           PolicyChange change = draft.difference(before);
           if (!draft.save(author, clock.millis())) {
             return new Done(change, List.of());

@@ -1,13 +1,17 @@
 package dev.towline.manager.policies;
 
+import dev.towline.manager.nodes.Node;
 import dev.towline.manager.policies.PolicyStore.HostPolicy;
 import dev.towline.manager.policies.PolicyTree.Effective;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.PolicyChange;
+import dev.towline.proto.v1.Role;
 import dev.towline.proto.v1.SettingChange;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.firewall.FirewallDocument;
 import dev.towline.runtime.firewall.FirewallPolicy;
+import dev.towline.runtime.policy.Direction;
+import dev.towline.runtime.policy.EffectivePolicy;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,10 +21,12 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 
 /** The levels as they shall be: changed at will, then checked, compared and saved as a whole. */
 final class PolicyDraft {
   private static final int MOST_SHOWN = 1000;
+  private static final int MOST_NAMED = 5;
 
   private final Catalogue catalogue;
   private final Tx tx;
@@ -102,6 +108,61 @@ final class PolicyDraft {
     } catch (TowlineException e) {
       return Optional.of(subject(level) + ": " + e.getMessage());
     }
+  }
+
+  /**
+   * A direction that can't work for a host is refused before anything is applied.
+   *
+   * @throws dev.towline.runtime.error.TowlineException that names such hosts, and why
+   */
+  void checkDirections(PolicyTree was) {
+    PolicyTree after = after();
+    List<String> problems = new ArrayList<>();
+    for (HostPolicy host : known.values()) {
+      boolean asked =
+          isDialledOnly(after, host.id(), policyAfter(host))
+              && !isDialledOnly(was, host.id(), host.policy());
+      if (asked && after.value(host.id(), policyAfter(host), Catalogue.CALL_ADDRESS).isEmpty()) {
+        tx.nodes()
+            .find(host.id())
+            .flatMap(PolicyDraft::inTheWay)
+            .ifPresent(why -> problems.add("host " + host.name() + " is reached " + why));
+      }
+    }
+    if (!problems.isEmpty()) {
+      int more = problems.size() - Math.min(problems.size(), MOST_NAMED);
+      throw new TowlineException(
+          PolicyErrors.DIRECTION_REFUSED,
+          "%s: %s (%s%s); the manager can't dial through it"
+              .formatted(
+                  EffectivePolicy.DIRECTION,
+                  Direction.MANAGER_INITIATED.label(),
+                  String.join("; ", problems.subList(0, problems.size() - more)),
+                  more == 0 ? "" : "; and " + more + " more"),
+          "leave these hosts with a direction in which they dial, for instance "
+              + Direction.AGENT_INITIATED.label()
+              + ", or set "
+              + Catalogue.CALL_ADDRESS
+              + " to where the manager reaches them directly");
+    }
+  }
+
+  private static boolean isDialledOnly(PolicyTree tree, String host, String policy) {
+    return tree.value(host, policy, EffectivePolicy.DIRECTION)
+        .equals(Direction.MANAGER_INITIATED.label());
+  }
+
+  private static Optional<String> inTheWay(Node node) {
+    return switch (node.path().getKind()) {
+      case PROXY, RELAY, PROXY_AND_RELAY ->
+          Optional.of(
+              "through "
+                  + node.path().getHopsList().stream()
+                      .map(hop ->
+                          (hop.getRole() == Role.ROLE_PROXY ? "proxy " : "relay ") + hop.getName())
+                      .collect(Collectors.joining(" and ")));
+      case DIRECT, KIND_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
+    };
   }
 
   PolicyChange difference(PolicyTree was) {

@@ -8,6 +8,7 @@ final class PolicyErrors {
   static final ErrorCode NOT_FOUND = ErrorCode.user("POLICY_NOT_FOUND");
   static final ErrorCode EXISTS = ErrorCode.user("POLICY_EXISTS");
   static final ErrorCode INVALID = ErrorCode.user("POLICY_INVALID");
+  static final ErrorCode DIRECTION_REFUSED = ErrorCode.user("DIRECTION_REFUSED");
   static final ErrorCode IN_USE = ErrorCode.user("POLICY_IN_USE");
 
   private PolicyErrors() {}

@@ -2,7 +2,9 @@ package dev.towline.manager.policies;
 
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
+import dev.towline.runtime.tls.ServerAddress;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -148,13 +150,15 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     }
   }
 
-  /** A port, or 0 for none. */
-  public record Port() implements Type {
+  /** A port; with a least of 0 that is none. */
+  public record Port(int least) implements Type {
     private static final int LAST = 65_535;
 
     @Override
     public Optional<String> canonical(String text) {
-      return text.matches("\\d{1,5}") && Integer.parseInt(text) <= LAST
+      return text.matches("\\d{1,5}")
+              && Integer.parseInt(text) >= least
+              && Integer.parseInt(text) <= LAST
           ? Optional.of(Integer.toString(Integer.parseInt(text)))
           : Optional.empty();
     }
@@ -171,7 +175,7 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
 
     @Override
     public String allowed() {
-      return "0 to " + LAST;
+      return least + " to " + LAST;
     }
   }
 
@@ -209,6 +213,41 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     @Override
     public String unit() {
       return "";
+    }
+  }
+
+  /** Addresses in their order, each host or host:port. */
+  public record Addresses() implements Type {
+    private static final int MOST = 8;
+
+    @Override
+    public Optional<String> canonical(String text) {
+      List<String> given =
+          Arrays.stream(text.split(",")).map(String::strip).filter(s -> !s.isEmpty()).toList();
+      boolean good =
+          !given.isEmpty()
+              && given.size() <= MOST
+              && given.stream()
+                  .allMatch(address ->
+                      ServerAddress.parse(address).isPresent()
+                          || (!address.contains(" ")
+                              && ServerAddress.parse(address + ":1").isPresent()));
+      return good ? Optional.of(String.join(",", given)) : Optional.empty();
+    }
+
+    @Override
+    public String label() {
+      return "addresses";
+    }
+
+    @Override
+    public String unit() {
+      return "";
+    }
+
+    @Override
+    public String allowed() {
+      return "up to " + MOST + " of HOST or HOST:PORT, joined by commas";
     }
   }
 

@@ -2,6 +2,7 @@ package dev.towline.manager.session;
 
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Revoked;
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.Goodbye;
@@ -10,9 +11,12 @@ import dev.towline.proto.v1.Goodbye;
 public final class Departures {
   private final Revoked revoked;
   private final Events events;
+  private final Heartbeats heartbeats;
   private final SessionRegistry registry;
 
-  public Departures(Revoked revoked, Events events, SessionRegistry registry) {
+  public Departures(
+      Revoked revoked, Events events, Heartbeats heartbeats, SessionRegistry registry) {
+    this.heartbeats = heartbeats;
     this.revoked = revoked;
     this.events = events;
     this.registry = registry;
@@ -31,6 +35,7 @@ public final class Departures {
       case AGENT_STOP -> Presence.STOPPED;
       case HOST_SHUTDOWN -> Presence.SHUT_DOWN;
       case UNINSTALL -> Presence.UNINSTALLED;
+      case UNTIL_NEXT -> Presence.WAITING;
     };
   }
 
@@ -44,6 +49,7 @@ public final class Departures {
         tx.sessions().end(ended.node(), ended.generation(), ended.presence(), ended.timeMs());
     if (current && ended.presence() == Presence.UNINSTALLED) {
       revoked.revoke(tx, ended.node(), "uninstalled");
+      heartbeats.forget(tx, ended.node());
       tx.events()
           .add(
               events.of(

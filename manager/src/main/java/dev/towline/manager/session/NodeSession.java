@@ -87,6 +87,7 @@ public final class NodeSession {
   private @Nullable NodeSession overlapping;
   private ByteString policyFingerprint = ByteString.EMPTY;
   private long intervalMs;
+  private long nextContactMs;
   private volatile long generation;
   private volatile String bootId = "";
 
@@ -492,6 +493,11 @@ public final class NodeSession {
           logs.batch(frame.getLogBatch());
         }
       }
+      case CALL -> {
+        if (peer.identity().role() == Role.AGENT) {
+          services.calls().asked(node(), frame.getCall(), reply -> run(() -> link.send(reply)));
+        }
+      }
       case HELLO -> close("HELLO_TWICE", "a second Hello in one session", "", Presence.OFFLINE);
       case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
     }
@@ -575,7 +581,12 @@ public final class NodeSession {
   }
 
   private void goodbye(Goodbye goodbye) {
-    log.info("session of {} ended: {}", peer.identity(), goodbye.getReason());
+    if (goodbye.getReason() == Goodbye.Reason.UNTIL_NEXT) {
+      log.debug("contact of {} is over", peer.identity());
+      nextContactMs = services.clock().millis() + Math.max(0, goodbye.getNextMs());
+    } else {
+      log.info("session of {} ended: {}", peer.identity(), goodbye.getReason());
+    }
     end(Departures.presence(goodbye.getReason()));
   }
 
@@ -629,7 +640,11 @@ public final class NodeSession {
       services.relays().reports().forget(node());
     }
     if (wasLive && peer.identity().role() == Role.AGENT && !services.registry().isLive(node())) {
-      services.heartbeats().ended(node(), presence);
+      if (presence == Presence.WAITING) {
+        services.heartbeats().left(node(), nextContactMs);
+      } else {
+        services.heartbeats().ended(node(), presence);
+      }
     }
     if (wasLive) {
       writes.add(
@@ -640,6 +655,7 @@ public final class NodeSession {
 
   private void uninstalled() {
     services.departures().uninstalled();
+    services.heartbeats().forgotten(node());
   }
 
   private void finish(Tx tx, Presence presence) {

@@ -12,6 +12,7 @@ import java.util.List;
  *     there is one
  * @param proxy id of the proxy that carries the session; empty when none
  * @param proxySource host:port of the host as the proxy saw it; empty without a proxy
+ * @param dialled this manager dialled, and source is where
  */
 public record SessionPeer(
     NodeIdentity identity,
@@ -20,8 +21,21 @@ public record SessionPeer(
     String proxy,
     String proxySource,
     String tlsProtocol,
-    String tlsCipherSuite) {
+    String tlsCipherSuite,
+    boolean dialled) {
   public SessionPeer {
     chain = List.copyOf(chain);
+  }
+
+  /** One that dialled this manager. */
+  public SessionPeer(
+      NodeIdentity identity,
+      List<X509Certificate> chain,
+      String source,
+      String proxy,
+      String proxySource,
+      String tlsProtocol,
+      String tlsCipherSuite) {
+    this(identity, chain, source, proxy, proxySource, tlsProtocol, tlsCipherSuite, false);
   }
 }

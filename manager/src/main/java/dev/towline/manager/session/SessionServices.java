@@ -20,6 +20,7 @@ import java.util.concurrent.Executor;
  * What sessions stand on.
  *
  * @param executor runs each session's work, one thread at a time
+ * @param calls takes what hosts say that want to be dialled
  * @param reconnectCap told to receivers as the cap of their backoff
  */
 public record SessionServices(
@@ -37,6 +38,7 @@ public record SessionServices(
     ReportedAlerts reportedAlerts,
     Departures departures,
     SessionRegistry registry,
+    CallDesk calls,
     InstantSource clock,
     Executor executor,
     Duration heartbeatInterval,

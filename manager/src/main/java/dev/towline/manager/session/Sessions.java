@@ -81,6 +81,7 @@ public final class Sessions implements AutoCloseable {
                               "node: " + id + " does not exist",
                               "use the id that a list shows"));
               services.revoked().revoke(tx, id, reason);
+              services.heartbeats().forget(tx, id);
               return tx.nodes().find(found.id()).orElseThrow();
             });
     services.revoked().reload();
@@ -93,6 +94,7 @@ public final class Sessions implements AutoCloseable {
                 "this node was revoked: " + reason,
                 "run an install command on the host if it shall come back",
                 Presence.OFFLINE));
+    services.heartbeats().forgotten(id);
     services.registry().all().forEach(NodeSession::sendRevocations);
     // They know the list now; their way leads through one that is not trusted any more.
     for (NodeSession through : services.registry().through(id)) {

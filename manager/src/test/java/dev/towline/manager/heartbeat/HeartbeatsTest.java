@@ -109,6 +109,34 @@ final class HeartbeatsTest {
   }
 
   @Test
+  @Requirement("H4")
+  void revoke_clearsWhatIsOpen() {
+    FakeNode host = fixture.host("web-1");
+    var session = host.connect();
+    send(session, heartbeat(1).setClockStepMs(6 * 60_000).setWatchesClock(true));
+    Await.until("an alert", BOUND, () -> !open().isEmpty());
+    var _ = fixture.services().sessions().revoke(host.id(), "gone");
+    assertThat(open()).isEmpty();
+    assertThat(fixture.services().alerts().list(true, false, "", 0, 10)).hasSize(1);
+  }
+
+  @Test
+  @Requirement("D3")
+  void goodbye_untilNext_isWaitingAndSaysWhen() {
+    FakeNode host = fixture.host("web-1");
+    var session = host.connect();
+    send(session, heartbeat(1).setDirection("agent-initiated-short").setIntervalMs(60_000));
+    session.send(
+        AgentFrame.newBuilder()
+            .setGoodbye(Goodbye.newBuilder().setReason(Goodbye.Reason.UNTIL_NEXT).setNextMs(60_000))
+            .build());
+    await(HostState.HOST_STATE_WAITING);
+    HostReport report = fixture.services().heartbeats().report(host.id()).orElseThrow();
+    assertThat(report.getDirection()).isEqualTo("agent-initiated-short");
+    assertThat(report.getNextContactMs()).isPositive();
+  }
+
+  @Test
   @Requirement("H5")
   void goodbye_ofTheHost_isNotThatOfItsAgent() {
     FakeNode host = fixture.host("web-1");

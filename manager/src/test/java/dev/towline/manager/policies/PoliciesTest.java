@@ -17,8 +17,12 @@ import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.Outcome;
+import dev.towline.proto.v1.Path;
+import dev.towline.proto.v1.PathHop;
 import dev.towline.proto.v1.PolicyChange;
+import dev.towline.proto.v1.Role;
 import dev.towline.proto.v1.SetPolicy;
+import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.firewall.FirewallDocument;
 import dev.towline.runtime.firewall.FirewallPolicy;
 import dev.towline.runtime.policy.EffectivePolicy;
@@ -56,6 +60,43 @@ final class PoliciesTest {
 
   private Policies policies() {
     return fixture.services().policies();
+  }
+
+  @Test
+  @Requirement({"D2", "D4"})
+  void direction_thatTheWayOfAHostForbids_isRefusedAndNothingApplied() throws Exception {
+    fixture.host("web-1").connect();
+    fixture
+        .services()
+        .store()
+        .commit(tx -> {
+          tx.sessions()
+              .path(
+                  node("web-1").id(),
+                  1,
+                  Path.newBuilder()
+                      .setKind(Path.Kind.PROXY)
+                      .addHops(PathHop.newBuilder().setRole(Role.ROLE_PROXY).setName("dmz-1"))
+                      .build());
+          return 1;
+        });
+    Map<String, String> wanted = Map.of(EffectivePolicy.DIRECTION, "manager-initiated");
+
+    assertThatThrownBy(() -> policies().setPolicy("ann", "base", wanted))
+        .isInstanceOf(TowlineException.class)
+        .hasMessageContaining("web-1 is reached through proxy dmz-1")
+        .extracting(e -> ((TowlineException) e).remedy())
+        .asString()
+        .contains("agent-initiated", "connection.address");
+    assertThat(policies().policy("base").settings()).isEmpty();
+
+    policies()
+        .setHost(
+            "ann", node("web-1"), Map.of(Catalogue.CALL_ADDRESS, "web-1.example, 10.0.0.4:99"));
+    policies().setPolicy("ann", "base", wanted);
+    assertThat(policies().explain(node("web-1")).settings())
+        .anyMatch(e -> e.value().equals("web-1.example,10.0.0.4:99"))
+        .anyMatch(e -> e.value().equals("manager-initiated") && e.level().equals("policy base"));
   }
 
   @Test

@@ -1,0 +1,184 @@
+package dev.towline.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.towline.proto.v1.AgentListenerGrpc;
+import dev.towline.proto.v1.Attach;
+import dev.towline.proto.v1.DownFrame;
+import dev.towline.proto.v1.UpFrame;
+import dev.towline.runtime.enroll.NodeConfig;
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.testing.Await;
+import dev.towline.runtime.testing.TestFleet;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.Requirement;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.json.JsonMapper;
+
+/** An agent that only listens, and who may come in. */
+@Requirement({"D2", "T3"})
+final class AgentListenerTest {
+  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
+  private final FleetChannels channels = new FleetChannels(Thread.ofPlatform().daemon().factory());
+  private final List<ManagedChannel> opened = new ArrayList<>();
+  private Agent agent;
+  private CompletableFuture<Agent.End> end;
+  private int port;
+  @TempDir private Path directory;
+
+  @BeforeEach
+  void start() throws IOException {
+    port = freePort();
+    new IdentityStore(directory.resolve("identity"))
+        .save(fleet.issue(Role.AGENT, "a1"), fleet.roots());
+    new NodeConfig(
+            "host-1",
+            List.of(new ServerAddress("127.0.0.1", freePort())),
+            JsonMapper.shared().createObjectNode())
+        .save(directory.resolve("config.json"));
+    Files.writeString(
+        directory.resolve("policy.json"),
+        """
+        {"settings": {"connection.direction": "manager-initiated", "connection.listen-port": "%d"}}
+        """
+            .formatted(port));
+    agent =
+        new Agent(
+            new AgentSettings(directory, Optional.empty(), "", 4, true, List.of(), 16),
+            Clock.systemUTC(),
+            new SecureRandom());
+    end =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            return agent.run();
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    opened.forEach(ManagedChannel::shutdownNow);
+    agent.stop();
+    end.get(20, TimeUnit.SECONDS);
+    channels.close();
+  }
+
+  @Test
+  void managerOfTheFleet_isGreeted() {
+    Dialled manager = dialUntilAnswered(fleet.issue(Role.MANAGER, "m1"), "a1");
+    assertThat(manager.frames.getFirst().getOpen().getHello().getSessionNonce().size())
+        .isEqualTo(32);
+  }
+
+  @Test
+  void managerThatMeansAnother_isNotGreeted() {
+    dialUntilAnswered(fleet.issue(Role.MANAGER, "m1"), "a1");
+    Dialled wrong = dial(fleet.issue(Role.MANAGER, "m1"), fleet, "a2");
+    Await.until("the end", () -> wrong.over.isDone());
+    assertThat(wrong.frames).isEmpty();
+  }
+
+  @Test
+  void otherRoleOfTheFleet_isRefused() {
+    dialUntilAnswered(fleet.issue(Role.MANAGER, "m1"), "a1");
+    for (Role role : List.of(Role.AGENT, Role.PROXY, Role.RELAY)) {
+      Dialled other = dial(fleet.issue(role, "x1"), fleet, "a1");
+      Await.until("the end", () -> other.over.isDone());
+      assertThat(other.over.join().getCode()).isEqualTo(Status.Code.PERMISSION_DENIED);
+      assertThat(other.frames).isEmpty();
+    }
+  }
+
+  @Test
+  void managerOfAnotherFleet_andNobodyAtAll_failInTheHandshake() {
+    dialUntilAnswered(fleet.issue(Role.MANAGER, "m1"), "a1");
+    TestFleet stranger = new TestFleet(Clock.systemUTC());
+    Dialled foreign = dial(stranger.issue(Role.MANAGER, "m1"), fleet, "a1");
+    Await.until("the end", () -> foreign.over.isDone());
+    assertThat(foreign.over.join().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+    Dialled nobody = dial(null, fleet, "a1");
+    Await.until("the end", () -> nobody.over.isDone());
+    assertThat(nobody.over.join().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+  }
+
+  private Dialled dialUntilAnswered(IssuedIdentity identity, String agentId) {
+    return Await.value(
+        "the agent to answer",
+        () -> {
+          Dialled dialled = dial(identity, fleet, agentId);
+          Await.until(
+              "an answer or the end", () -> dialled.over.isDone() || !dialled.frames.isEmpty());
+          return dialled.frames.isEmpty() ? Optional.empty() : Optional.of(dialled);
+        });
+  }
+
+  private Dialled dial(
+      @org.jspecify.annotations.Nullable IssuedIdentity identity, TestFleet trusted, String id) {
+    ManagedChannel channel =
+        channels.open(
+            new ServerAddress("127.0.0.1", port),
+            FleetTls.client(() -> Optional.ofNullable(identity), trusted.verifier(), _ -> true));
+    opened.add(channel);
+    var dialled = new Dialled();
+    StreamObserver<DownFrame> down = AgentListenerGrpc.newStub(channel).attach(dialled);
+    down.onNext(DownFrame.newBuilder().setAttach(Attach.newBuilder().setAgent(id)).build());
+    return dialled;
+  }
+
+  private static final class Dialled implements StreamObserver<UpFrame> {
+    private final List<UpFrame> frames = new CopyOnWriteArrayList<>();
+    private final CompletableFuture<Status> over = new CompletableFuture<>();
+
+    @Override
+    public void onNext(UpFrame frame) {
+      frames.add(frame);
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      over.complete(Status.fromThrowable(failure));
+    }
+
+    @Override
+    public void onCompleted() {
+      over.complete(Status.OK);
+    }
+  }
+
+  /** Below the ports that connections get, so that none of them takes it. */
+  private static int freePort() {
+    var random = new SecureRandom();
+    while (true) {
+      int port = 20_000 + random.nextInt(12_000);
+      try (var _ = new ServerSocket(port)) {
+        return port;
+      } catch (IOException _) {
+        // Taken: another one.
+      }
+    }
+  }
+}

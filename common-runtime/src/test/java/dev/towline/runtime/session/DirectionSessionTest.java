@@ -1,0 +1,194 @@
+package dev.towline.runtime.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.CallFailed;
+import dev.towline.proto.v1.Goodbye;
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.ManagerFrame;
+import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.IdentityStore;
+import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.policy.Direction;
+import dev.towline.runtime.testing.Await;
+import dev.towline.runtime.testing.FakeConversation;
+import dev.towline.runtime.testing.FakeManager;
+import dev.towline.runtime.testing.TestFleet;
+import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.Requirement;
+import java.io.IOException;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sessions that end by schedule, that ask to be dialled, and names that lead nowhere. */
+final class DirectionSessionTest {
+  private static final Duration LONG = Duration.ofSeconds(60);
+
+  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
+  private final FleetChannels channels =
+      new FleetChannels(
+          Thread.ofPlatform().daemon().factory(),
+          host -> {
+            throw new UnknownHostException(host + ": no such name here");
+          });
+  private final List<AutoCloseable> closed = new ArrayList<>();
+  private final List<Duration> waits = new CopyOnWriteArrayList<>();
+  private volatile Map<ServerAddress, String> unresolved = Map.of();
+  private final IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
+  @TempDir private Path directory;
+
+  @AfterEach
+  void close() throws Exception {
+    for (AutoCloseable each : closed.reversed()) {
+      each.close();
+    }
+    channels.close();
+  }
+
+  @Test
+  @Requirement("D3")
+  void shortContact_doesWhatIsOrderedThenLeavesAndComesAgain() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    manager.heartbeatIntervalMs = 1_000;
+    NodeSession session = session(List.of(manager.address()));
+    session.direction(Direction.AGENT_INITIATED_SHORT, 0);
+    session.start();
+    FakeConversation first = manager.conversation(0);
+    first.send(first.nextNoOp());
+    first.awaitResult(1);
+
+    AgentFrame goodbye = first.await(AgentFrame::hasGoodbye);
+    assertThat(goodbye.getGoodbye().getReason()).isEqualTo(Goodbye.Reason.UNTIL_NEXT);
+    assertThat(goodbye.getGoodbye().getNextMs()).isPositive();
+    Await.until("the end of the contact", first::isEnded);
+    FakeConversation second = manager.conversation(1);
+    second.send(second.nextNoOp());
+    second.awaitResult(2);
+    second.await(AgentFrame::hasGoodbye);
+    assertThat(waits).isNotEmpty();
+  }
+
+  @Test
+  @Requirement("D3")
+  void shortContact_becomesAKeptOne_staysInSession() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    manager.heartbeatIntervalMs = 1_000;
+    NodeSession session = session(List.of(manager.address()));
+    session.direction(Direction.AGENT_INITIATED_SHORT, 0);
+    session.start();
+    manager.conversation(0).await(AgentFrame::hasGoodbye);
+    session.direction(Direction.AGENT_INITIATED, 0);
+    FakeConversation kept = manager.conversation(1);
+    // Longer than any short contact with nothing to do.
+    kept.await(frame -> frame.hasHeartbeat() && frame.getHeartbeat().getNumber() >= 3);
+    assertThat(kept.received()).noneMatch(AgentFrame::hasGoodbye);
+  }
+
+  @Test
+  @Requirement("D2")
+  void call_managerCannotCome_staysAndSaysWhatTheManagerSaw() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    NodeSession session = session(List.of(manager.address()));
+    session.start();
+    FakeConversation talk = manager.conversation(0);
+
+    CompletableFuture<Optional<String>> outcome = session.tryCall(7200, LONG);
+    AgentFrame asked = talk.await(AgentFrame::hasCall);
+    assertThat(asked.getCall().getPort()).isEqualTo(7200);
+    talk.send(
+        ManagerFrame.newBuilder()
+            .setCallFailed(
+                CallFailed.newBuilder()
+                    .setNumber(asked.getCall().getNumber())
+                    .setDetail("10.0.0.4:7200: connection refused"))
+            .build());
+
+    assertThat(outcome.get(20, TimeUnit.SECONDS).orElseThrow())
+        .contains("10.0.0.4:7200: connection refused");
+    talk.send(talk.nextNoOp());
+    talk.awaitResult(1);
+  }
+
+  @Test
+  @Requirement("D2")
+  void call_nobodyComes_isGivenUpAfterTheLimit() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    NodeSession session = session(List.of(manager.address()));
+    session.start();
+    FakeConversation talk = manager.conversation(0);
+    assertThat(
+            session.tryCall(7200, Duration.ofMillis(300)).get(20, TimeUnit.SECONDS).orElseThrow())
+        .contains("no manager came in");
+    talk.send(talk.nextNoOp());
+    talk.awaitResult(1);
+  }
+
+  @Test
+  @Requirement("D5")
+  void nameThatLeadsNowhere_isToldWithTheAnswerAndTheNextServerServes() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    var nowhere = new ServerAddress("manager.example", 7443);
+    session(List.of(nowhere, manager.address())).start();
+    manager.conversation(0);
+    Await.until("the name to be told", () -> unresolved.containsKey(nowhere));
+    assertThat(unresolved).containsEntry(nowhere, "manager.example: no such name here");
+  }
+
+  private FakeManager opened(FakeManager manager) {
+    closed.add(manager);
+    return manager;
+  }
+
+  private NodeSession session(List<ServerAddress> servers) throws IOException {
+    RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
+    var store = new IdentityStore(directory.resolve("identity"));
+    SessionObserver observer =
+        new SessionObserver() {
+          @Override
+          public void waiting(Duration untilNext) {
+            waits.add(untilNext);
+          }
+
+          @Override
+          public void unresolved(Map<ServerAddress, String> names) {
+            unresolved = names;
+          }
+        };
+    var session =
+        new NodeSession(
+            new NodeSession.Parts(
+                new FleetMember(store, identity, fleet.roots(), revocations, Clock.systemUTC()),
+                servers,
+                Set.of(Role.MANAGER),
+                HostFacts::getDefaultInstance,
+                SessionJournal.open(directory.resolve("session.journal")),
+                revocations,
+                List.of(),
+                () -> HeartbeatSource.Content.NOTHING,
+                observer,
+                channels,
+                Clock.systemUTC(),
+                System::nanoTime,
+                new SecureRandom(),
+                Thread.ofPlatform().daemon().factory()));
+    closed.add(session);
+    return session;
+  }
+}
