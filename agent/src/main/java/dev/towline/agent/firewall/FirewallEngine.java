@@ -164,13 +164,14 @@ final class FirewallEngine {
     files.off(filter.kind(), filter.text(Optional.empty(), Optional.of(rules)));
     files.saveSet(id, filter.kind(), document, apply, filter.text(rules(), Optional.of(rules)));
     files.pend(id);
-    Instant deadline = clock.instant().plus(limit);
     try {
       guard.arm(id, limit);
     } catch (IOException e) {
       files.reject(id);
       return new Change.Refused(e.getMessage() + "; rules are not changed without it");
     }
+    // Later than the guard's, which decides all the same.
+    Instant deadline = clock.instant().plus(limit);
     HostCommands.Ended applied = load(apply);
     if (!applied.ok()) {
       // Half of them may be there where each family is a transaction of its own.

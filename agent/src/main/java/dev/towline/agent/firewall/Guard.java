@@ -9,7 +9,7 @@ import java.util.List;
 
 /** Starts {@code guard.sh} where neither the agent's end nor its service's takes it along. */
 final class Guard {
-  private static final Duration START = Duration.ofSeconds(5);
+  private static final Duration START = Duration.ofSeconds(20);
   private static final long LOOK_MILLIS = 20;
 
   private final FirewallFiles files;

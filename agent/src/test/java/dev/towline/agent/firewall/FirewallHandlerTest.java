@@ -90,7 +90,7 @@ final class FirewallHandlerTest {
             ControlFirewall.newBuilder()
                 .setOrder(Order.SET)
                 .setRules("rules: " + RULES)
-                .setConfirmWithinMs(10_000));
+                .setConfirmWithinMs(12_000));
     await("the rules are applied", true);
     await("the rules are taken back", false);
     // One after they were taken back, which tells bad rules from no manager; then it tries again.

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -113,11 +114,11 @@ final class NatGateway implements AutoCloseable {
     return start(client, "ask", SERVER, "" + WEB);
   }
 
-  boolean managerAnswers() throws IOException, InterruptedException {
+  boolean managerAnswers(Duration limit) throws IOException, InterruptedException {
     return commands()
         .run(
             "timeout",
-            "1",
+            limit.toMillis() / 1000.0 + "s",
             "bash",
             "-c",
             "exec 3<>/dev/tcp/%s/%d; read -rn1 -u3 a; test \"$a\" = y".formatted(SERVER, MANAGER))

@@ -45,8 +45,8 @@ public final class TrafficMain {
 
   static boolean ask(String host, int port) {
     try (var socket = new Socket()) {
-      socket.connect(new InetSocketAddress(host, port), 2_000);
-      socket.setSoTimeout(2_000);
+      socket.connect(new InetSocketAddress(host, port), 5_000);
+      socket.setSoTimeout(5_000);
       return socket.getInputStream().read() == 'y';
     } catch (IOException _) {
       return false;

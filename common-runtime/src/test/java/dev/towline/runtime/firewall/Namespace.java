@@ -16,7 +16,7 @@ public final class Namespace implements AutoCloseable {
   /** Fails where the right to make namespaces is missing. */
   public static Namespace open() throws IOException, InterruptedException {
     Process holder =
-        new ProcessBuilder("unshare", "-n", "sh", "-c", "echo ready; exec sleep 300")
+        new ProcessBuilder("unshare", "-n", "sh", "-c", "echo ready; exec sleep 3600")
             .redirectErrorStream(true)
             .start();
     String line = holder.inputReader(StandardCharsets.UTF_8).readLine();
