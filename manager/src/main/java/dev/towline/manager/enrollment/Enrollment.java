@@ -102,6 +102,14 @@ public final class Enrollment {
                 true));
   }
 
+  /** Whether it depends on the caller's address if this install command lets it in. */
+  public boolean mindsSource(String tokenId) {
+    return store
+        .read(tx -> tx.tokens().find(tokenId))
+        .map(token -> !token.sourceNetworks().blocks().isEmpty())
+        .orElse(false);
+  }
+
   /**
    * @param source address of the caller, for the limit and the record
    */

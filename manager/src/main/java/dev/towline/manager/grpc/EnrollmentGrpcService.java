@@ -102,7 +102,14 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
         return role.isEmpty()
             ? new EnrollmentVerdict.Refused(
                 "REQUEST_INVALID", "role: none (expected: agent, proxy or relay)", "", false)
-            : enrollment.enroll(begun.getBegin().getTokenId(), role.get(), nonce, proof, source());
+            : enrollment.enroll(
+                begun.getBegin().getTokenId(),
+                role.get(),
+                nonce,
+                proof,
+                enrollment.mindsSource(begun.getBegin().getTokenId())
+                    ? PassedOnSource.settled(ofProxy, remote, registry)
+                    : source());
       }
       List<X509Certificate> chain;
       try {

@@ -9,6 +9,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -19,6 +20,7 @@ import java.util.Optional;
 final class PassedOnSource implements ServerInterceptor {
   private static final Metadata.Key<String> SOURCE =
       Metadata.Key.of("towline-source", Metadata.ASCII_STRING_MARSHALLER);
+  private static final Duration REPORT_LIMIT = Duration.ofSeconds(3);
   private static final Context.Key<String> PASSED_ON = Context.key("towline-passed-on-source");
 
   @Override
@@ -46,5 +48,18 @@ final class PassedOnSource implements ServerInterceptor {
    */
   static String of(Optional<String> ofProxy, String remote, SessionRegistry registry) {
     return ofProxy.orElseGet(() -> Addresses.host(registry.sourceOf(remote)));
+  }
+
+  /** The same where it decides: the report of a relay on the way is waited for. Blocks. */
+  static String settled(Optional<String> ofProxy, String remote, SessionRegistry registry) {
+    if (ofProxy.isPresent()) {
+      return ofProxy.get();
+    }
+    try {
+      return Addresses.host(registry.sourceOf(remote, REPORT_LIMIT));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return of(ofProxy, remote, registry);
+    }
   }
 }

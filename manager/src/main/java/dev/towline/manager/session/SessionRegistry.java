@@ -9,6 +9,7 @@ import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.PathHop;
 import dev.towline.proto.v1.Role;
 import dev.towline.proto.v1.TunnelReport;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -141,6 +142,26 @@ public final class SessionRegistry implements LiveNodes, Delivery {
   /** Where a connection really comes from: what relays reported of it, else what is seen here. */
   public String sourceOf(String hostPort) {
     return tunnels.find(hostPort).map(TunnelReport::getSourceAddress).orElse(hostPort);
+  }
+
+  /**
+   * As {@link #sourceOf}; of a connection from where a relay is in session, a report that has not
+   * come yet is waited for. Blocks.
+   */
+  public String sourceOf(String hostPort, Duration limit) throws InterruptedException {
+    boolean mayBeTunnelled =
+        live.values().stream()
+            .map(NodeSession::peer)
+            .anyMatch(peer ->
+                peer.identity().role() == dev.towline.runtime.identity.Role.RELAY
+                    && host(peer.source()).equals(host(hostPort)));
+    return mayBeTunnelled
+        ? tunnels.await(hostPort, limit).map(TunnelReport::getSourceAddress).orElse(hostPort)
+        : sourceOf(hostPort);
+  }
+
+  private static String host(String hostPort) {
+    return hostPort.substring(0, Math.max(0, hostPort.lastIndexOf(':')));
   }
 
   @Override

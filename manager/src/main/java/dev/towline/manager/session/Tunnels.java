@@ -1,9 +1,14 @@
 package dev.towline.manager.session;
 
 import dev.towline.proto.v1.TunnelReport;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * The tunnelled connections that parent relays reported: their end as the manager sees it leads to
@@ -14,6 +19,9 @@ final class Tunnels {
 
   private final Map<String, Tunnel> tunnels = new ConcurrentHashMap<>();
 
+  /** Connections whose report is waited for. */
+  private final Map<String, CompletableFuture<TunnelReport>> missed = new ConcurrentHashMap<>();
+
   record Tunnel(String relay, TunnelReport report) {}
 
   void report(String relay, TunnelReport report) {
@@ -22,6 +30,31 @@ final class Tunnels {
       tunnels.computeIfPresent(end, (_, old) -> old.relay().equals(relay) ? null : old);
     } else if (tunnels.size() < MOST) {
       tunnels.put(end, new Tunnel(relay, report));
+      CompletableFuture<TunnelReport> wanted = missed.remove(end);
+      if (wanted != null) {
+        var _ = wanted.complete(report);
+      }
+    }
+  }
+
+  /**
+   * As {@link #find}, and waits for a report that is still on its way: that takes another
+   * connection than the one it is about. Blocks.
+   */
+  Optional<TunnelReport> await(String source, Duration limit) throws InterruptedException {
+    CompletableFuture<TunnelReport> report =
+        missed.computeIfAbsent(source, _ -> new CompletableFuture<>());
+    try {
+      Optional<TunnelReport> known = find(source);
+      return known.isPresent()
+          ? known
+          : Optional.of(report.get(limit.toMillis(), TimeUnit.MILLISECONDS));
+    } catch (TimeoutException e) {
+      return Optional.empty();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("nobody fails it", e);
+    } finally {
+      missed.remove(source, report);
     }
   }
 
