@@ -8,6 +8,8 @@ import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ActionEvent;
 import dev.towline.proto.v1.ActionTarget;
 import dev.towline.proto.v1.CancelActionRequest;
+import dev.towline.proto.v1.ControlFirewall;
+import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.GetHostPolicyRequest;
 import dev.towline.proto.v1.GetHostRequest;
@@ -74,6 +76,7 @@ class ParityIT {
       case LOGS -> logs();
       case POLICY -> policy();
       case HEARTBEAT_INTERVAL -> heartbeatInterval();
+      case FIREWALL -> firewall();
       case TRACE -> trace();
       case GOODBYE -> goodbye();
       case UNINSTALL -> uninstall();
@@ -222,6 +225,33 @@ class ParityIT {
                                 .setHost(ParityFleet.name(kind))
                                 .build()))
                 .allMatch(HostPolicy::getUpToDate));
+  }
+
+  /** What is in force is asked for; the agents here share one host, so that nothing is set. */
+  private static void firewall() {
+    for (Kind kind : PATHS) {
+      Action action =
+          fleet
+              .fleet()
+              .admin()
+              .hosts()
+              .controlHostFirewall(
+                  ControlHostFirewallRequest.newBuilder()
+                      .setHost(ParityFleet.name(kind))
+                      .setOrder(ControlFirewall.newBuilder().setOrder(ControlFirewall.Order.SHOW))
+                      .build());
+      Await.until(
+          "what is in force, over " + kind,
+          ParityFleet.BOUND,
+          () ->
+              targets(action).stream()
+                      .filter(target -> target.getState() == TargetState.TARGET_STATE_ENDED)
+                      .count()
+                  == 1);
+      ActionTarget target = targets(action).getFirst();
+      assertThat(target.getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
+      assertThat(target.getOutput().isEmpty()).isFalse();
+    }
   }
 
   private static void trace() {

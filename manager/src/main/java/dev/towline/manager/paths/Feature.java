@@ -18,6 +18,7 @@ public enum Feature {
   LOGS("logs"),
   POLICY("policies"),
   HEARTBEAT_INTERVAL("heartbeat intervals"),
+  FIREWALL("host firewall"),
   TRACE("path traces"),
   GOODBYE("stopped, shut down and lost told apart"),
   UNINSTALL("uninstalling");
