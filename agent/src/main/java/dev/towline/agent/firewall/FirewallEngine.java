@@ -45,6 +45,8 @@ final class FirewallEngine {
   /** Rules were set on this host at some time. */
   private boolean inUse;
 
+  private int listening;
+
   private volatile State state = new State(false, "", 0, 0, "");
 
   /** Another connection to the manager. */
@@ -124,7 +126,7 @@ final class FirewallEngine {
       reports.event("firewall.failed", loaded.err());
       return;
     }
-    inForce(confirmed.get(), FirewallDocument.parse(files.rules(confirmed.get())));
+    inForce(confirmed.get(), files.rules(confirmed.get()));
   }
 
   /** Takes our tables away; what others have is as before. */
@@ -147,7 +149,7 @@ final class FirewallEngine {
   Change set(String id, String document, Duration limit) throws IOException, InterruptedException {
     FirewallRules rules;
     try {
-      rules = FirewallDocument.parse(document);
+      rules = FirewallDocument.parse(document, listening);
     } catch (TowlineException e) {
       return new Change.Refused(String.valueOf(e.getMessage()));
     }
@@ -162,7 +164,8 @@ final class FirewallEngine {
     files.snapshot(clock.instant().toString(), before);
     String apply = filter.text(Optional.of(rules), Optional.empty());
     files.off(filter.kind(), filter.text(Optional.empty(), Optional.of(rules)));
-    files.saveSet(id, filter.kind(), document, apply, filter.text(rules(), Optional.of(rules)));
+    String revert = filter.text(rules(), Optional.of(rules));
+    files.saveSet(id, filter.kind(), document, listening, apply, revert);
     files.pend(id);
     try {
       guard.arm(id, limit);
@@ -207,7 +210,7 @@ final class FirewallEngine {
       return;
     }
     boolean wasOn = state.on();
-    inForce(id, FirewallDocument.parse(files.rules(id)));
+    inForce(id, files.rules(id));
     if (!wasOn) {
       return;
     }
@@ -217,6 +220,11 @@ final class FirewallEngine {
     state = new State(true, id, state.rules(), state.reapplied() + 1, note);
     log.warn("firewall: {}", note);
     reports.event("firewall.reapplied", note);
+  }
+
+  /** Where the agent listens, for rules that are set from now on; 0: nowhere. */
+  void listening(int port) {
+    listening = port;
   }
 
   /** Id of the set that is in force; empty when it is off. */
@@ -242,9 +250,7 @@ final class FirewallEngine {
   /** The rules in force; empty when it is off. */
   Optional<FirewallRules> rules() throws IOException {
     Optional<String> confirmed = files.confirmed();
-    return confirmed.isEmpty()
-        ? Optional.empty()
-        : Optional.of(FirewallDocument.parse(files.rules(confirmed.get())));
+    return confirmed.isEmpty() ? Optional.empty() : Optional.of(files.rules(confirmed.get()));
   }
 
   private Change takenBack(String id, String problem, Duration limit)

@@ -1,5 +1,7 @@
 package dev.towline.agent.firewall;
 
+import dev.towline.runtime.firewall.FirewallDocument;
+import dev.towline.runtime.firewall.FirewallRules;
 import dev.towline.runtime.identity.DurableFiles;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,7 +26,7 @@ import java.util.stream.Stream;
  * pending-ID         applied and not confirmed
  * reverted-ID        taken back; why
  * bad                id of the policy's set that was taken back
- * sets/ID/           rules.yaml, apply.nft, revert.nft; with .sh where iptables is used
+ * sets/ID/           rules.yaml, listening, apply.nft, revert.nft; with .sh where iptables is used
  * snapshots/TIME/    what others had before a change
  * </pre>
  */
@@ -68,16 +70,24 @@ final class FirewallFiles {
     write("off." + kind.suffix(), text);
   }
 
-  void saveSet(String id, Filter.Kind kind, String rules, String apply, String revert)
+  /**
+   * @param listening where the agent listens, for rules that don't say it
+   */
+  void saveSet(
+      String id, Filter.Kind kind, String rules, int listening, String apply, String revert)
       throws IOException {
     Files.createDirectories(set(id));
+    write("sets/" + id + "/listening", listening + "\n");
     write("sets/" + id + "/rules.yaml", rules);
     write("sets/" + id + "/apply." + kind.suffix(), apply);
     write("sets/" + id + "/revert." + kind.suffix(), revert);
   }
 
-  String rules(String id) throws IOException {
-    return Files.readString(set(id).resolve("rules.yaml"));
+  FirewallRules rules(String id) throws IOException {
+    Path listening = set(id).resolve("listening");
+    return FirewallDocument.parse(
+        Files.readString(set(id).resolve("rules.yaml")),
+        Files.exists(listening) ? Integer.parseInt(Files.readString(listening).strip()) : 0);
   }
 
   String apply(String id) throws IOException {

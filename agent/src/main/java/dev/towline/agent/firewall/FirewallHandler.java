@@ -110,7 +110,11 @@ public final class FirewallHandler implements DirectiveHandler {
   /** Brings the rules of a policy into force, or takes them away when it has none any more. */
   public void follow(EffectivePolicy policy) {
     try {
-      worker.execute(() -> quietly(() -> carryOut(FirewallPolicy.document(policy.settings()))));
+      worker.execute(() ->
+          quietly(() -> {
+            engine.listening(FirewallPolicy.listening(policy));
+            carryOut(FirewallPolicy.document(policy));
+          }));
     } catch (RejectedExecutionException _) {
       // The agent stops; it looks at its policy when it starts.
     }

@@ -120,6 +120,7 @@ final class FirewallHandlerTest {
     assertThat(refused.outcome()).isEqualTo(Outcome.OUTCOME_FAILED);
     assertThat(refused.detail()).contains("the rules come from the host's policy");
     assertThat(handler.status().getOnline()).isTrue();
+    assertThat(topology.own()).as("the port it listens on").contains("tcp dport 7118 accept");
     assertThat(handler.status().getDetail()).startsWith("1 rules, set policy-");
     handler.follow(EffectivePolicy.EMPTY);
     await("they are gone with it", false);

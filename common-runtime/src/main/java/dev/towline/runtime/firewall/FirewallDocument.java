@@ -67,6 +67,14 @@ public final class FirewallDocument {
    * @throws TowlineException with everything that is wrong
    */
   public static FirewallRules parse(String text) {
+    return parse(text, 0);
+  }
+
+  /**
+   * @param listening where the agent listens, for rules that don't say it; 0: nowhere
+   * @throws TowlineException with everything that is wrong
+   */
+  public static FirewallRules parse(String text, int listening) {
     if (text.length() > LARGEST) {
       throw invalid("%d characters (expected: up to %d)".formatted(text.length(), LARGEST));
     }
@@ -76,7 +84,7 @@ public final class FirewallDocument {
     } catch (JacksonException e) {
       throw invalid("no YAML: " + e.getOriginalMessage());
     }
-    return new FirewallDocument(root).read();
+    return new FirewallDocument(root).read(listening);
   }
 
   /** Number of a protocol by name or number. */
@@ -90,13 +98,13 @@ public final class FirewallDocument {
         : Optional.empty();
   }
 
-  private FirewallRules read() {
+  private FirewallRules read(int listening) {
     if (!root.isObject()) {
       throw invalid("not a map (expected: stateful, agent-port, lists, rules)");
     }
     unknown("", root, KEYS);
     unknown("lists: ", root.path("lists"), LISTS);
-    int port = root.path("agent-port").asInt(0);
+    int port = root.path("agent-port").asInt(listening);
     if (port < 0 || port > LAST_PORT) {
       problems.add("agent-port: %d (expected: 0 to 65535)".formatted(port));
     }

@@ -1,5 +1,6 @@
 package dev.towline.runtime.firewall;
 
+import dev.towline.runtime.policy.EffectivePolicy;
 import java.util.Map;
 import java.util.Optional;
 
@@ -11,7 +12,6 @@ public final class FirewallPolicy {
   public static final String ON = "firewall.on";
 
   public static final String STATEFUL = "firewall.stateful";
-  public static final String AGENT_PORT = "firewall.agent-port";
   public static final String LISTS = "firewall.lists";
   public static final String RULES = "firewall.rules";
 
@@ -20,9 +20,10 @@ public final class FirewallPolicy {
   /**
    * What {@link FirewallDocument} reads; empty when the policy leaves the firewall alone.
    *
-   * @param settings those of the effective policy; what is missing has its default
+   * @param policy what it does not say has its default; the port of the agent is where it listens
    */
-  public static Optional<String> document(Map<String, String> settings) {
+  public static Optional<String> document(EffectivePolicy policy) {
+    Map<String, String> settings = policy.settings();
     if (!"yes".equals(settings.get(ON))) {
       return Optional.empty();
     }
@@ -35,8 +36,13 @@ public final class FirewallPolicy {
         """
             .formatted(
                 !"no".equals(settings.get(STATEFUL)),
-                settings.getOrDefault(AGENT_PORT, "0"),
+                listening(policy),
                 settings.getOrDefault(LISTS, "{}"),
                 settings.getOrDefault(RULES, "[]")));
+  }
+
+  /** Where an agent with this policy listens; 0: nowhere (F1). */
+  public static int listening(EffectivePolicy policy) {
+    return policy.direction().listens() ? policy.listenPort() : 0;
   }
 }

@@ -111,13 +111,6 @@ public final class Catalogue {
             "whether packets of connections that were let through pass"));
     add(
         new Setting(
-            FirewallPolicy.AGENT_PORT,
-            new Setting.Port(0),
-            "0",
-            true,
-            "where the agent listens, which a hidden rule keeps open; 0: nowhere"));
-    add(
-        new Setting(
             FirewallPolicy.LISTS,
             new Setting.Tree(false, "YAML, a map: ip, mac, port, each with lists by name"),
             "{}",

@@ -103,7 +103,7 @@ final class PolicyDraft {
     try {
       var effective =
           isHost ? after.forHost(level.name(), level.parent()) : after.forHost("", level.name());
-      FirewallPolicy.document(effective.settings()).ifPresent(FirewallDocument::parse);
+      FirewallPolicy.document(effective).ifPresent(FirewallDocument::parse);
       return Optional.empty();
     } catch (TowlineException e) {
       return Optional.of(subject(level) + ": " + e.getMessage());

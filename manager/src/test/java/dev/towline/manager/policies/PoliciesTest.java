@@ -267,7 +267,9 @@ final class PoliciesTest {
     Map<String, String> sent = content(session.takeDirective()).getSettingsMap();
 
     assertThat(sent.get(FirewallPolicy.RULES)).startsWith("[{\"name\":\"web\"");
-    var rules = FirewallDocument.parse(FirewallPolicy.document(sent).orElseThrow());
+    var rules =
+        FirewallDocument.parse(FirewallPolicy.document(new EffectivePolicy(sent)).orElseThrow());
+    assertThat(rules.agentPort()).as("it listens").hasValue(7118);
     assertThat(rules.rules())
         .singleElement()
         .satisfies(rule -> {
