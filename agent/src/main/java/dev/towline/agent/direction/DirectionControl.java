@@ -34,6 +34,9 @@ public final class DirectionControl implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(DirectionControl.class);
   private static final String MODULE = "listener";
 
+  /** Into which a tenth of a trial is divided. */
+  private static final int RELEASE_STEPS = 25;
+
   private final Door.Opener doors;
   private final Session session;
   private final Duration trial;
@@ -44,6 +47,7 @@ public final class DirectionControl implements AutoCloseable {
   private String problem = "";
   private boolean trying;
   private int trialPort;
+  private int released;
 
   /** The session, as far as its direction goes. */
   public interface Session {
@@ -94,7 +98,7 @@ public final class DirectionControl implements AutoCloseable {
     Door fresh = null;
     if (now.listens() && (present == null || present.port() != wanted.listenPort())) {
       try {
-        fresh = doors.open(wanted.listenPort(), now == Direction.MANAGER_INITIATED);
+        fresh = open(wanted.listenPort(), now == Direction.MANAGER_INITIATED);
       } catch (IOException e) {
         return Optional.of(
             "port %d can't be listened on: %s; free it, or set %s"
@@ -112,7 +116,7 @@ public final class DirectionControl implements AutoCloseable {
     }
     if (failed.isPresent()) {
       if (fresh != null) {
-        fresh.close();
+        close(fresh);
       }
       return failed.map(why -> why + "; " + remedy(now, wanted.listenPort()));
     }
@@ -120,7 +124,7 @@ public final class DirectionControl implements AutoCloseable {
       policy = wanted;
       if (fresh != null || !now.listens()) {
         if (door != null) {
-          door.close();
+          close(door);
         }
         door = fresh;
         problem = "";
@@ -128,6 +132,31 @@ public final class DirectionControl implements AutoCloseable {
       apply();
     }
     return Optional.empty();
+  }
+
+  private synchronized void close(Door old) {
+    released = old.port();
+    old.close();
+  }
+
+  private synchronized int released() {
+    return released;
+  }
+
+  /** A port that was just let go of may not be free yet. */
+  private Door open(int port, boolean expected) throws IOException, InterruptedException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return doors.open(port, expected);
+      } catch (IOException e) {
+        if (port != released() || attempt == RELEASE_STEPS) {
+          throw e;
+        }
+        if (closed.await(trial.toMillis() / RELEASE_STEPS / 10, TimeUnit.MILLISECONDS)) {
+          throw e;
+        }
+      }
+    }
   }
 
   private static String remedy(Direction wanted, int port) {

@@ -219,8 +219,8 @@ class DirectionsIT {
   /** Random changes of a live fleet, also faster than they can be followed: nobody is lost. */
   @Test
   void changes_random_noAgentIsLost() throws Exception {
-    int agents = 6;
-    int changes = LONG ? 1_000 : 24;
+    int agents = LONG ? 6 : 3;
+    int changes = LONG ? 1_000 : 16;
     for (int i = 0; i < agents; i++) {
       fleet.startAgent("web-" + i, Way.DIRECT);
     }
