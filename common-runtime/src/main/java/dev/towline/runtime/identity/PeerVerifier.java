@@ -19,6 +19,7 @@ import org.bouncycastle.operator.ContentVerifierProvider;
 import org.bouncycastle.operator.DefaultDigestAlgorithmIdentifierFinder;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.bc.BcECContentVerifierProviderBuilder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one place that decides whether a certificate chain is who it says. A chain is a leaf and the
@@ -38,6 +39,10 @@ public final class PeerVerifier {
   /** Chains whose signatures held, by what they were checked against: dates are asked each time. */
   private final Cache<SignedChain, Boolean> verified =
       CacheBuilder.newBuilder().maximumSize(4096).expireAfterWrite(Duration.ofMinutes(10)).build();
+
+  /** Issuing CAs that a root was found to have signed; there are few, and each peer names one. */
+  private final Cache<SignedIssuer, Boolean> issuers =
+      CacheBuilder.newBuilder().maximumSize(64).expireAfterWrite(Duration.ofMinutes(10)).build();
 
   public PeerVerifier(
       Supplier<TrustAnchors> anchors, Revocations revocations, InstantSource clock) {
@@ -127,11 +132,8 @@ public final class PeerVerifier {
               + trusted.fleet()
               + ")");
     }
-    if (revocations.isRevoked(identity.get(), Fingerprints.serial(leaf))) {
-      return new PeerCheck.Refused(
-          "CERTIFICATE_REVOKED", "certificate of " + identity.get() + " is revoked");
-    }
-    return new PeerCheck.Trusted(identity.get(), leaf);
+    return checkRevoked(identity.get(), Fingerprints.serial(leaf))
+        .orElseGet(() -> new PeerCheck.Trusted(identity.get(), leaf));
   }
 
   private Optional<PeerCheck> checkSignatures(
@@ -140,7 +142,7 @@ public final class PeerVerifier {
     if (verified.getIfPresent(chain) != null) {
       return Optional.empty();
     }
-    if (trusted.roots().stream().noneMatch(root -> isSignedBy(issuing, root))) {
+    if (!isTrustedIssuer(issuing, trusted)) {
       return Optional.of(
           new PeerCheck.Refused(
               "CERTIFICATE_UNTRUSTED",
@@ -156,6 +158,65 @@ public final class PeerVerifier {
     }
     verified.put(chain, true);
     return Optional.empty();
+  }
+
+  private boolean isTrustedIssuer(X509Certificate issuing, TrustAnchors trusted) {
+    SignedIssuer issuer = new SignedIssuer(issuing, trusted);
+    if (issuers.getIfPresent(issuer) != null) {
+      return true;
+    }
+    boolean signed = trusted.roots().stream().anyMatch(root -> isSignedBy(issuing, root));
+    if (signed) {
+      issuers.put(issuer, true);
+    }
+    return signed;
+  }
+
+  /**
+   * A peer of a long conversation, asked about again and again: its signatures are checked anew
+   * only when the trusted roots have changed, dates and revocations each time. Safe for use by
+   * several threads.
+   */
+  public final class Standing {
+    private final List<X509Certificate> chain;
+    private volatile @Nullable Held held;
+
+    private Standing(List<X509Certificate> chain) {
+      this.chain = List.copyOf(chain);
+    }
+
+    public PeerCheck check() {
+      TrustAnchors trusted = anchors.get();
+      Held before = held;
+      if (before == null || !before.anchors().equals(trusted)) {
+        PeerCheck check = PeerVerifier.this.check(chain);
+        if (check instanceof PeerCheck.Trusted(NodeIdentity identity, X509Certificate leaf)) {
+          held = new Held(trusted, identity, Fingerprints.serial(leaf));
+        }
+        return check;
+      }
+      Instant now = clock.instant();
+      X509Certificate leaf = chain.getFirst();
+      return checkDates(leaf, now)
+          .or(() -> checkDates(chain.get(1), now))
+          .or(() -> checkRevoked(before.identity(), before.serial()))
+          .orElseGet(() -> new PeerCheck.Trusted(before.identity(), leaf));
+    }
+  }
+
+  /**
+   * @param chain as it was presented in TLS
+   */
+  public Standing standing(List<X509Certificate> chain) {
+    return new Standing(chain);
+  }
+
+  private Optional<PeerCheck> checkRevoked(NodeIdentity identity, String serial) {
+    return revocations.isRevoked(identity, serial)
+        ? Optional.of(
+            new PeerCheck.Refused(
+                "CERTIFICATE_REVOKED", "certificate of " + identity + " is revoked"))
+        : Optional.empty();
   }
 
   private static Optional<PeerCheck> checkDates(X509Certificate certificate, Instant now) {
@@ -222,6 +283,10 @@ public final class PeerVerifier {
       return false;
     }
   }
+
+  private record Held(TrustAnchors anchors, NodeIdentity identity, String serial) {}
+
+  private record SignedIssuer(X509Certificate issuing, TrustAnchors anchors) {}
 
   private record SignedChain(X509Certificate leaf, X509Certificate issuing, TrustAnchors anchors) {}
 }

@@ -11,6 +11,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 @Requirement("T3")
@@ -53,6 +55,29 @@ class PeerVerifierTest {
     List<X509Certificate> chain = chain(AGENT);
     PeerVerifier strict = verifier((identity, serial) -> identity.equals(AGENT));
     assertRefused("CERTIFICATE_REVOKED", strict.check(chain));
+  }
+
+  @Test
+  void standing_overTime_seesExpiryRevocationAndARootThatIsTrustedNoMore() {
+    List<X509Certificate> chain = chain(AGENT);
+    var revoked = new AtomicBoolean();
+    var anchors = new AtomicReference<>(new TrustAnchors("f1", List.of(root.certificate())));
+    PeerVerifier.Standing standing =
+        new PeerVerifier(anchors::get, (identity, serial) -> revoked.get(), clock).standing(chain);
+    assertInstanceOf(PeerCheck.Trusted.class, standing.check());
+    assertEquals(AGENT, assertInstanceOf(PeerCheck.Trusted.class, standing.check()).identity());
+
+    revoked.set(true);
+    assertRefused("CERTIFICATE_REVOKED", standing.check());
+    revoked.set(false);
+    anchors.set(
+        new TrustAnchors(
+            "f1", List.of(CertificateAuthority.newRoot("f1", clock, random).certificate())));
+    assertRefused("CERTIFICATE_UNTRUSTED", standing.check());
+    anchors.set(new TrustAnchors("f1", List.of(root.certificate())));
+    assertInstanceOf(PeerCheck.Trusted.class, standing.check());
+    now = START.plus(Duration.ofDays(31));
+    assertRefused("CERTIFICATE_EXPIRED", standing.check());
   }
 
   @Test

@@ -214,8 +214,16 @@ public final class Heartbeats {
     refresh(now);
     PolicyTree tree = policies.recentTree();
     List<Finding> findings;
+    // Of thousands of hosts few have settings of their own.
+    Map<String, Rules> ofPolicies = new HashMap<>();
     synchronized (gate) {
-      findings = monitor.check((host, policy) -> rules(tree, host, policy), now);
+      findings =
+          monitor.check(
+              (host, policy) ->
+                  tree.host(host).isPresent()
+                      ? rules(tree, host, policy)
+                      : ofPolicies.computeIfAbsent(policy, name -> rules(tree, host, name)),
+              now);
     }
     try {
       store.commit(tx -> {

@@ -73,8 +73,12 @@ public final class PolicyDelivery {
     if (host.isEmpty()) {
       return;
     }
-    tx.policies().nothingSent(id);
-    tx.policies().reported(id, reported);
+    if (host.get().sent().isPresent()) {
+      tx.policies().nothingSent(id);
+    }
+    if (!host.get().reported().equals(reported)) {
+      tx.policies().reported(id, reported);
+    }
     EffectivePolicy wanted = tree.forHost(id, host.get().policy());
     ByteString coming =
         tx.directives().after(id, acceptedBefore, Integer.MAX_VALUE).stream()

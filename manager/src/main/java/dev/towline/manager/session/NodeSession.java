@@ -24,6 +24,7 @@ import dev.towline.proto.v1.TunnelReport;
 import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.PeerCheck;
+import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import java.time.Duration;
 import java.util.Collection;
@@ -71,6 +72,7 @@ public final class NodeSession {
   private final SessionServices services;
   private final Executor serial;
   private final SessionWrites writes;
+  private final PeerVerifier.Standing standing;
   private final AtomicBoolean gone = new AtomicBoolean();
 
   private Phase phase = Phase.NEW;
@@ -95,6 +97,7 @@ public final class NodeSession {
     this.peer = peer;
     this.link = link;
     this.services = services;
+    this.standing = services.verifier().standing(peer.chain());
     this.serial = MoreExecutors.newSequentialExecutor(services.executor());
     this.writes = new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
     this.lastHeardMs = services.clock().millis();
@@ -195,8 +198,7 @@ public final class NodeSession {
       if (phase != Phase.LIVE) {
         return;
       }
-      if (services.verifier().check(peer.chain())
-          instanceof PeerCheck.Refused(String code, String detail)) {
+      if (standing.check() instanceof PeerCheck.Refused(String code, String detail)) {
         close(code, detail, "the node has to renew its certificate", Presence.OFFLINE);
         return;
       }

@@ -125,7 +125,9 @@ final class SessionOpening {
                     peer.tlsProtocol(),
                     peer.tlsCipherSuite(),
                     nowMs));
-    tx.nodes().updateFacts(id, hello.getFacts());
+    if (!node.facts().equals(hello.getFacts())) {
+      tx.nodes().updateFacts(id, hello.getFacts());
+    }
     if (node.role() == Role.AGENT) {
       // What it is connected through is what is seen here, whatever it was told or installed with.
       String cluster =

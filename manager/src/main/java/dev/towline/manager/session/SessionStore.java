@@ -36,8 +36,8 @@ public interface SessionStore {
 
   void path(String node, long generation, Path path);
 
-  /** After a start: sessions that this manager had before are over. Gives their nodes. */
-  List<String> endAll(String manager);
+  /** Sessions of this manager that were last heard before this time are over. Gives their nodes. */
+  List<String> endSilent(String manager, long beforeMs);
 
   /**
    * @param generation of the newest session

@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Opens sessions and looks after them.
  *
- * <p>Lifecycle: {@link #start} declares the sessions of an earlier run over and begins the regular
- * work; {@link #close} ends all sessions.
+ * <p>Lifecycle: {@link #start} begins the regular work and soon declares those sessions of an
+ * earlier run over that have not come back; {@link #close} ends all sessions.
  *
  * <p>Threading: safe for use by several threads. Failure: regular work that fails is logged and
  * tried again at its next turn.
@@ -29,6 +29,13 @@ public final class Sessions implements AutoCloseable {
   private static final Duration SEEN_PERIOD = Duration.ofSeconds(1);
   private static final Duration CHECK_PERIOD = Duration.ofSeconds(5);
   private static final Duration REPAIR_PERIOD = Duration.ofMinutes(1);
+
+  /**
+   * How long sessions of an earlier run count: a manager that was killed says of nobody that it is
+   * offline before it had time to come back.
+   */
+  private static final Duration RETURN_GRACE = Duration.ofSeconds(30);
+
   private static final Duration DELIVERED_GRACE = Duration.ofMinutes(2);
   private static final int EXPIRE_BATCH = 1000;
 
@@ -42,7 +49,10 @@ public final class Sessions implements AutoCloseable {
 
   public Sessions start() {
     String manager = services.fleet().manager().identity().id();
-    services.store().commit(tx -> tx.sessions().endAll(manager));
+    long started = services.clock().millis();
+    once(
+        RETURN_GRACE,
+        () -> services.store().commit(tx -> tx.sessions().endSilent(manager, started)));
     every(SEEN_PERIOD, this::writeSeen);
     services.heartbeats().start();
     every(SEEN_PERIOD, this::expire);
@@ -170,15 +180,20 @@ public final class Sessions implements AutoCloseable {
   private void every(Duration period, Runnable work) {
     var _ =
         timer.scheduleWithFixedDelay(
-            () -> {
-              try {
-                work.run();
-              } catch (RuntimeException e) {
-                log.error("regular work of the sessions failed", e);
-              }
-            },
-            period.toMillis(),
-            period.toMillis(),
-            TimeUnit.MILLISECONDS);
+            safe(work), period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private void once(Duration delay, Runnable work) {
+    var _ = timer.schedule(safe(work), delay.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private static Runnable safe(Runnable work) {
+    return () -> {
+      try {
+        work.run();
+      } catch (RuntimeException e) {
+        log.error("regular work of the sessions failed", e);
+      }
+    };
   }
 }

@@ -34,7 +34,7 @@ final class UplinkLane {
   static final int INITIAL_CREDIT = 8 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(UplinkLane.class);
-  private static final int SESSIONS_PER_SECOND = 500;
+  private static final int SESSIONS_PER_SECOND = 1000;
   private static final int MOST_SESSIONS = 25_000;
   private static final int LARGEST_PIECE = 32 << 10;
 

@@ -41,6 +41,8 @@ import org.slf4j.LoggerFactory;
 final class UplinkSession implements SessionLink {
   private static final Logger log = LoggerFactory.getLogger(UplinkSession.class);
 
+  private static final int GRANT_AT = UplinkLane.INITIAL_CREDIT / 4;
+
   private final long number;
   private final OpenSession opening;
   private final UplinkLane lane;
@@ -204,9 +206,12 @@ final class UplinkSession implements SessionLink {
     }
   }
 
-  /** Only what has been handed on makes room. */
+  /**
+   * Only what has been handed on makes room; a little of it is not worth a frame, of which an idle
+   * host would get one for each heartbeat.
+   */
   private void giveCredit() {
-    if (!closed && taken > 0 && arrived.isEmpty()) {
+    if (!closed && taken >= GRANT_AT && arrived.isEmpty()) {
       lane.send(DownlinkFrame.newBuilder().setSession(number).setCredit(taken).build());
       taken = 0;
     }

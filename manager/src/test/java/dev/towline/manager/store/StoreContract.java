@@ -202,7 +202,9 @@ abstract class StoreContract {
     assertThat(node.presence()).isEqualTo(Presence.ONLINE);
     assertThat(one(tx -> tx.sessions().find("n1")).orElseThrow().confirmedGeneration())
         .isEqualTo(2);
-    assertThat(store.<List<String>>commit(tx -> tx.sessions().endAll("m1"))).containsExactly("n1");
+    assertThat(store.<List<String>>commit(tx -> tx.sessions().endSilent("m1", 77))).isEmpty();
+    assertThat(store.<List<String>>commit(tx -> tx.sessions().endSilent("m1", 78)))
+        .containsExactly("n1");
   }
 
   @Test

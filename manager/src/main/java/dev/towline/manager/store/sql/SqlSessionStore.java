@@ -156,12 +156,13 @@ final class SqlSessionStore implements SessionStore {
   }
 
   @Override
-  public List<String> endAll(String manager) {
+  public List<String> endSilent(String manager, long beforeMs) {
     return handle
         .createQuery(
             "update nodes set presence = 'offline' where presence = 'online' and manager = :manager"
-                + " returning id")
+                + " and last_seen_ms < :before returning id")
         .bind("manager", manager)
+        .bind("before", beforeMs)
         .mapTo(String.class)
         .list();
   }
