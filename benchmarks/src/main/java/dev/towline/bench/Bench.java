@@ -13,6 +13,7 @@ public final class Bench {
               "firewall", new FirewallFigures(),
               "communication", new CommunicationFigures(),
               "inner-tls", new InnerTlsFigures(),
+              "proxy", new ProxyFigures(),
               "relay", new RelayFigures(),
               "spool", new SpoolFigures()));
 

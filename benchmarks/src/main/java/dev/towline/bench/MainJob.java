@@ -95,6 +95,15 @@ final class MainJob implements Bench.Benchmark {
             way == ProcessFleet.Way.RELAY ? 30 : 25));
   }
 
+  /** One that does nothing, to its end. */
+  static void directive(AdminClient admin, String host) {
+    var _ =
+        repeat(
+            admin,
+            RunActionRequest.newBuilder().setSelector("name=" + host).setNoOp(true).build(),
+            1);
+  }
+
   private static void actions(AdminClient admin, Report report) {
     RunActionRequest request =
         RunActionRequest.newBuilder()

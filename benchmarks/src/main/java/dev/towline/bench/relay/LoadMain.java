@@ -1,5 +1,6 @@
 package dev.towline.bench.relay;
 
+import dev.towline.bench.proxy.AgentLoad;
 import dev.towline.testing.DelayingProxy;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -9,15 +10,15 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * The processes around the relays: {@code sink HOST PORT}, {@code client}, {@code delay HOST PORT
- * TO-HOST TO-PORT ONE-WAY-MS}. Each answers one line on standard output for one command on standard
- * input, and ends with its input.
+ * The processes around relays and proxies: {@code sink HOST PORT}, {@code client}, {@code delay
+ * HOST PORT TO-HOST TO-PORT ONE-WAY-MS}, {@code agents SOURCE-ADDRESS}. Each answers one line on
+ * standard output for one command on standard input, and ends with its input.
  */
 public final class LoadMain {
   private LoadMain() {}
 
   /** Answers a command; throws what {@code error} shall say. */
-  interface Commands {
+  public interface Commands {
     String answer(String[] words) throws Exception;
   }
 
@@ -26,6 +27,7 @@ public final class LoadMain {
         switch (arguments[0]) {
           case "sink" -> new LoadSink(address(arguments, 1));
           case "client" -> new LoadClient();
+          case "agents" -> new AgentLoad(arguments[1]);
           case "delay" -> {
             DelayingProxy proxy =
                 new DelayingProxy(

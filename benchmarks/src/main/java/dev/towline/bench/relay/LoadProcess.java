@@ -28,13 +28,22 @@ public final class LoadProcess implements AutoCloseable {
   }
 
   public static LoadProcess start(String role, Object... arguments) throws IOException {
+    return start(256, role, arguments);
+  }
+
+  /**
+   * @param heapMib the most that its objects may take
+   */
+  public static LoadProcess start(int heapMib, String role, Object... arguments)
+      throws IOException {
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
                 "-Xms64m",
-                "-Xmx256m",
+                "-Xmx" + heapMib + "m",
                 "-XX:MaxDirectMemorySize=2g",
                 "-cp",
                 System.getProperty("java.class.path"),
