@@ -17,6 +17,7 @@ import dev.towline.proto.v1.DeployProxyResponse;
 import dev.towline.proto.v1.DisconnectClientsRequest;
 import dev.towline.proto.v1.DrainProxyRequest;
 import dev.towline.proto.v1.GetProxyClusterRequest;
+import dev.towline.proto.v1.GetProxyUpgradeRequest;
 import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ListProxiesRequest;
 import dev.towline.proto.v1.ListProxiesResponse;
@@ -26,11 +27,15 @@ import dev.towline.proto.v1.MovedClients;
 import dev.towline.proto.v1.Proxy;
 import dev.towline.proto.v1.ProxyCluster;
 import dev.towline.proto.v1.ProxyClusterDetails;
+import dev.towline.proto.v1.ProxyUpgradeRoll;
 import dev.towline.proto.v1.ResolvedAddress;
+import dev.towline.proto.v1.StopProxyClusterRequest;
 import dev.towline.proto.v1.StopProxyRequest;
+import dev.towline.proto.v1.UpgradeProxiesRequest;
 import dev.towline.runtime.error.TowlineException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -444,6 +449,78 @@ final class ProxiesCommand extends CommandGroup {
               .stopProxy(StopProxyRequest.newBuilder().setProxy(proxy).setForce(force).build());
       return new ProxyMoves(context).ordered(client, action, STOP_LIMIT);
     }
+  }
+
+  @Command(
+      name = "stop-cluster",
+      header = "Ends every proxy of a cluster that has no clients any more.",
+      mixinStandardHelpOptions = true)
+  int stopCluster(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(names = "--force", description = "although it has clients") boolean force) {
+    try (var client = context.connect()) {
+      List<Action> actions =
+          client
+              .proxyClusters()
+              .stopProxyCluster(
+                  StopProxyClusterRequest.newBuilder().setCluster(cluster).setForce(force).build())
+              .getActionsList();
+      int worst = ExitCodes.OK;
+      for (Action action : actions) {
+        worst = Math.max(worst, new ProxyMoves(context).ordered(client, action, STOP_LIMIT));
+      }
+      return worst;
+    }
+  }
+
+  @Command(
+      name = "upgrade",
+      header = "Brings the proxies of a cluster to the newest version, one after the other.",
+      description = {
+        "The agents of each move to the other proxies first; the agent of its host replaces it.",
+        "Ends with the first one that does not come up, which goes back to its version."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = {"  towline proxies upgrade dc1", "  towline proxies upgrade dc1 --proxy gateway-1"})
+  int upgrade(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(
+              names = "--proxy",
+              paramLabel = "PROXY",
+              defaultValue = "",
+              description = "only this one, name or id")
+          String proxy) {
+    try (var client = context.connect()) {
+      ProxyUpgradeRoll begun =
+          client
+              .proxyClusters()
+              .upgradeProxies(
+                  UpgradeProxiesRequest.newBuilder().setCluster(cluster).setProxy(proxy).build());
+      return new ProxyUpgradeWatch(context).follow(client, begun);
+    }
+  }
+
+  @Command(
+      name = "upgrades",
+      header = "Shows how the last upgrade of a cluster stands or ended.",
+      mixinStandardHelpOptions = true)
+  int upgrades(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Mixin OutputOptions output) {
+    ProxyUpgradeRoll roll;
+    try (var client = context.connect()) {
+      roll =
+          client
+              .proxyClusters()
+              .getProxyUpgrade(GetProxyUpgradeRequest.newBuilder().setCluster(cluster).build());
+    }
+    if (output.isTable()) {
+      new ProxyUpgradeWatch(context).print(roll);
+    } else {
+      output.print(roll, context.out());
+    }
+    return ExitCodes.OK;
   }
 
   @Command(

@@ -43,9 +43,12 @@ import dev.towline.proto.v1.SignInRequest;
 import dev.towline.proto.v1.SignInResponse;
 import dev.towline.proto.v1.TargetState;
 import dev.towline.proto.v1.TraceHop;
+import dev.towline.proto.v1.UpdateHostsRequest;
+import dev.towline.proto.v1.UpdateHostsResponse;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.Keys;
 import dev.towline.runtime.identity.NodeIdentity;
+import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
 import io.grpc.Status;
@@ -76,7 +79,10 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
   private final Server server;
   private final String name = InProcessServerBuilder.generateName();
 
-  FakeAdmin(InstantSource clock) throws IOException {
+  /**
+   * @param more services that a test scripts itself
+   */
+  FakeAdmin(InstantSource clock, BindableService... more) throws IOException {
     var random = new SecureRandom();
     var root = CertificateAuthority.newRoot("f1", clock, random);
     var issuing = root.newIssuing();
@@ -86,7 +92,7 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
             Keys.newP256(random).getPublic(),
             Duration.ofDays(7));
     chain = List.of(leaf, issuing.certificate(), root.certificate());
-    server =
+    var services =
         InProcessServerBuilder.forName(name)
             .directExecutor()
             .addService(new Auth())
@@ -95,9 +101,11 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
             .addService(new Actions())
             .addService(new InstallCommands())
             .addService(new FakePolicies(received).policies())
-            .addService(new FakePolicies(received).alerts())
-            .build()
-            .start();
+            .addService(new FakePolicies(received).alerts());
+    for (BindableService service : more) {
+      services.addService(service);
+    }
+    server = services.build().start();
   }
 
   @Override
@@ -246,6 +254,16 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
           Action.newBuilder()
               .setId("act1")
               .addTargets(ActionTarget.newBuilder().setHostId("a2").setHostName("database"))
+              .build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void updateHosts(UpdateHostsRequest request, StreamObserver<UpdateHostsResponse> out) {
+      received.add(request);
+      out.onNext(
+          UpdateHostsResponse.newBuilder()
+              .setChanged(request.getSelector().equals("name=nobody") ? 0 : 2)
               .build());
       out.onCompleted();
     }

@@ -11,6 +11,8 @@ import dev.towline.manager.install.Packages;
 import dev.towline.manager.install.PublicSite;
 import dev.towline.manager.paths.PathTraces;
 import dev.towline.manager.proxies.ClientMoves;
+import dev.towline.manager.proxies.ProxyOrders;
+import dev.towline.manager.proxies.ProxyUpgrades;
 import dev.towline.manager.rest.ConsoleServer;
 import dev.towline.manager.rest.PublicServer;
 import dev.towline.runtime.error.ErrorCode;
@@ -41,6 +43,7 @@ final class Faces implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Faces.class);
   private static final long RELOAD_SECONDS = 60;
+  private static final long UPGRADE_SECONDS = 1;
 
   private final List<AutoCloseable> parts = new ArrayList<>();
 
@@ -85,6 +88,15 @@ final class Faces implements AutoCloseable {
             services.programs(),
             addresses,
             services.clock());
+    var orders = new ProxyOrders(services.proxyClusters(), services.actions());
+    var upgrades =
+        new ProxyUpgrades(
+            services.store(),
+            services.proxyClusters(),
+            orders,
+            services.actions(),
+            commands.proxyInstaller(),
+            services.clock());
     AdminApi admin =
         add(
             new AdminApi(
@@ -101,6 +113,8 @@ final class Faces implements AutoCloseable {
                         services.sessions().registry(),
                         addresses.servers(),
                         services.clock()),
+                    orders,
+                    upgrades,
                     services.groups(),
                     services.policies(),
                     services.heartbeats(),
@@ -155,6 +169,18 @@ final class Faces implements AutoCloseable {
             },
             RELOAD_SECONDS,
             RELOAD_SECONDS,
+            TimeUnit.SECONDS);
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                upgrades.advance();
+              } catch (RuntimeException e) {
+                log.error("upgrades of proxies did not go on, tried again", e);
+              }
+            },
+            UPGRADE_SECONDS,
+            UPGRADE_SECONDS,
             TimeUnit.SECONDS);
     welcome(services, access);
   }

@@ -2,7 +2,6 @@ package dev.towline.manager.admin;
 
 import dev.towline.manager.firewall.FirewallOrders;
 import dev.towline.manager.ids.Ids;
-import dev.towline.manager.proxies.ProxyOrders;
 import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
@@ -72,6 +71,8 @@ public final class AdminApi implements AutoCloseable {
       dev.towline.manager.actions.Actions actions,
       dev.towline.manager.proxies.ProxyClusters proxyClusters,
       dev.towline.manager.proxies.ClientMoves clientMoves,
+      dev.towline.manager.proxies.ProxyOrders proxyOrders,
+      dev.towline.manager.proxies.ProxyUpgrades proxyUpgrades,
       dev.towline.manager.groups.Groups groups,
       dev.towline.manager.policies.Policies policies,
       dev.towline.manager.heartbeat.Heartbeats heartbeats,
@@ -130,7 +131,8 @@ public final class AdminApi implements AutoCloseable {
             features.proxyClusters(),
             features.installCommands(),
             features.clientMoves(),
-            new ProxyOrders(features.proxyClusters(), features.actions()),
+            features.proxyOrders(),
+            features.proxyUpgrades(),
             features.sessions(),
             features.fleet()),
         new RelayGrpcService(

@@ -2,11 +2,11 @@ package dev.towline.manager.admin;
 
 import dev.towline.manager.install.InstallCommands;
 import dev.towline.manager.nodes.Node;
-import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.proxies.ClusterAddresses;
 import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.proxies.ProxyOrders;
+import dev.towline.manager.proxies.ProxyUpgrades;
 import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ConnectClientsRequest;
@@ -21,6 +21,7 @@ import dev.towline.proto.v1.DeployProxyResponse;
 import dev.towline.proto.v1.DisconnectClientsRequest;
 import dev.towline.proto.v1.DrainProxyRequest;
 import dev.towline.proto.v1.GetProxyClusterRequest;
+import dev.towline.proto.v1.GetProxyUpgradeRequest;
 import dev.towline.proto.v1.ListProxiesRequest;
 import dev.towline.proto.v1.ListProxiesResponse;
 import dev.towline.proto.v1.ListProxyClustersRequest;
@@ -30,18 +31,21 @@ import dev.towline.proto.v1.Proxy;
 import dev.towline.proto.v1.ProxyCluster;
 import dev.towline.proto.v1.ProxyClusterDetails;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
+import dev.towline.proto.v1.ProxyUpgradeRoll;
+import dev.towline.proto.v1.StopProxyClusterRequest;
+import dev.towline.proto.v1.StopProxyClusterResponse;
 import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.proto.v1.UnmovedClient;
-import dev.towline.runtime.identity.Role;
+import dev.towline.proto.v1.UpgradeProxiesRequest;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
-import java.util.Optional;
 
 final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyClusterServiceImplBase {
   private final ProxyClusters clusters;
   private final InstallCommands commands;
   private final ClientMoves moves;
   private final ProxyOrders orders;
+  private final ProxyUpgrades upgrades;
   private final Sessions sessions;
   private final String fleet;
 
@@ -50,12 +54,14 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
       InstallCommands commands,
       ClientMoves moves,
       ProxyOrders orders,
+      ProxyUpgrades upgrades,
       Sessions sessions,
       String fleet) {
     this.clusters = clusters;
     this.commands = commands;
     this.moves = moves;
     this.orders = orders;
+    this.upgrades = upgrades;
     this.sessions = sessions;
     this.fleet = fleet;
   }
@@ -151,6 +157,40 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
   }
 
   @Override
+  public void stopProxyCluster(
+      StopProxyClusterRequest request, StreamObserver<StopProxyClusterResponse> out) {
+    Replies.reply(
+        out,
+        StopProxyClusterResponse.newBuilder()
+            .addAllActions(
+                orders.stopAll(
+                    request.getCluster(), request.getForce(), AccessInterceptor.principal().user()))
+            .build());
+  }
+
+  @Override
+  public void upgradeProxies(UpgradeProxiesRequest request, StreamObserver<ProxyUpgradeRoll> out) {
+    Replies.reply(
+        out,
+        upgrades.begin(
+            request.getCluster(), request.getProxy(), AccessInterceptor.principal().user()));
+  }
+
+  @Override
+  public void getProxyUpgrade(
+      GetProxyUpgradeRequest request, StreamObserver<ProxyUpgradeRoll> out) {
+    Replies.reply(
+        out,
+        upgrades
+            .last(request.getCluster())
+            .orElseGet(() ->
+                ProxyUpgradeRoll.newBuilder()
+                    .setCluster(request.getCluster())
+                    .setEnded(true)
+                    .build()));
+  }
+
+  @Override
   public void deleteProxy(DeleteProxyRequest request, StreamObserver<Proxy> out) {
     ProxyClusters.Member proxy = clusters.proxy(request.getProxy());
     sessions.revoke(clusters.checkDeletable(request.getProxy()).id(), "deleted from its cluster");
@@ -241,25 +281,9 @@ final class ProxyClusterGrpcService extends ProxyClusterServiceGrpc.ProxyCluster
             .setDraining(member.draining());
     member.agent().ifPresent(agent -> proxy.setAgent(HostMessages.host(agent, fleet)));
     member.report().ifPresent(report -> proxy.setLoad(report.load()));
-    Optional<String> newest = commands.newestVersion(Role.PROXY);
     return proxy
-        .setNewestVersion(newest.orElse(""))
-        .setUpgradeProblem(upgradeProblem(member, newest))
+        .setNewestVersion(upgrades.newest().orElse(""))
+        .setUpgradeProblem(upgrades.problem(member))
         .build();
-  }
-
-  /** Why a proxy can't be upgraded to the newest version now (P13). */
-  private static String upgradeProblem(ProxyClusters.Member member, Optional<String> newest) {
-    if (newest.isEmpty()) {
-      return "this manager has no package of towline-proxy";
-    }
-    if (member.node().facts().getProgramVersion().equals(newest.get())) {
-      return "it runs the newest version";
-    }
-    boolean agentOnline =
-        member.agent().map(agent -> agent.presence() == Presence.ONLINE).orElse(false);
-    return member.online() || agentOnline
-        ? ""
-        : "no live channel: neither the proxy nor an agent on its host is online";
   }
 }

@@ -11,6 +11,7 @@ import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.programs.ProgramInstalls;
 import dev.towline.manager.proxies.ProxyCluster;
 import dev.towline.manager.proxies.ProxyClusters;
+import dev.towline.manager.proxies.ProxyUpgrades;
 import dev.towline.manager.relays.RelayRecord;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.store.Store;
@@ -174,13 +175,7 @@ public final class InstallCommands {
               + " (expected: a host that reaches it without a proxy, as a proxy has to)",
           "choose another host");
     }
-    Packages.Program program =
-        packages
-            .newest(Role.PROXY)
-            .orElseThrow(() ->
-                invalid(
-                    "package of towline-proxy: none in " + packages.directories(),
-                    "put it there and try again"));
+    Packages.Program program = newestPackage(Role.PROXY);
     String below = tokens.find(host.token()).map(EnrollmentToken::relay).orElse("");
     Route route = route("", below);
     CreatedToken created =
@@ -196,6 +191,26 @@ public final class InstallCommands {
   /** The newest version of a program that this manager has (P13). */
   public Optional<String> newestVersion(Role role) {
     return packages.newest(role).map(Packages.Program::version);
+  }
+
+  /** What proxies are upgraded with. */
+  public ProxyUpgrades.Installer proxyInstaller() {
+    return new ProxyUpgrades.Installer() {
+      @Override
+      public Optional<String> newest() {
+        return newestVersion(Role.PROXY);
+      }
+
+      @Override
+      public InstallProgram upgrade(Node host) {
+        Packages.Program program = newestPackage(Role.PROXY);
+        return InstallProgram.newBuilder()
+            .setProgram(program.program())
+            .setVersion(program.version())
+            .setScript(InstallScript.upgrade(routeOf(host), program))
+            .build();
+      }
+    };
   }
 
   /** The lines of a command that still holds, once more (I2). */
@@ -335,19 +350,8 @@ public final class InstallCommands {
       Map<String, Object> settings,
       boolean dialled) {
     EnrollmentToken token = created.token();
-    Packages.Program program =
-        packages
-            .newest(token.role())
-            .orElseThrow(() ->
-                invalid(
-                    "package of towline-%s: none in %s"
-                        .formatted(token.role().label(), packages.directories()),
-                    "put it there and try again"));
-    Route route =
-        store
-            .read(tx -> tx.tokens().find(host.token()))
-            .map(first -> route(first.proxyCluster(), first.relay()))
-            .orElseGet(addresses::direct);
+    Packages.Program program = newestPackage(token.role());
+    Route route = routeOf(host);
     EnrollmentFile file = enrollment(token, servers, settings);
     programs.install(
         host,
@@ -358,6 +362,23 @@ public final class InstallCommands {
             .setSecret(encoded(created))
             .build(),
         Duration.ofMillis(token.expiresMs() - clock.millis()));
+  }
+
+  private Packages.Program newestPackage(Role role) {
+    return packages
+        .newest(role)
+        .orElseThrow(() ->
+            invalid(
+                "package of towline-%s: none in %s".formatted(role.label(), packages.directories()),
+                "put it there and try again"));
+  }
+
+  /** The way that the command of a host's agent named. */
+  private Route routeOf(Node host) {
+    return store
+        .read(tx -> tx.tokens().find(host.token()))
+        .map(first -> route(first.proxyCluster(), first.relay()))
+        .orElseGet(addresses::direct);
   }
 
   private Optional<Packages.Program> childPackage() {

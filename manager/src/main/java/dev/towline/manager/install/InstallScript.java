@@ -8,6 +8,8 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
@@ -19,6 +21,14 @@ import java.util.zip.GZIPOutputStream;
 final class InstallScript {
   private static final Pattern SOURCES = Pattern.compile("(?m)^sources='([^' ]+)");
   private static final String TEMPLATE = load();
+  private static final List<String> OPTIONAL =
+      List.of(
+          "@TOKEN_ID@",
+          "@DIALLED@",
+          "@IMAGE@",
+          "@UPGRADE@",
+          "@ENROLLMENT_HEAD@",
+          "@ENROLLMENT_TAIL@");
 
   private InstallScript() {}
 
@@ -37,6 +47,17 @@ final class InstallScript {
         program.sha256());
   }
 
+  /** Replaces a program that is installed and enrolled by another version of it. */
+  static String upgrade(Route route, Packages.Program program) {
+    return filled(
+        program.program(),
+        program.version(),
+        String.join(" ", route.sources()),
+        program.fileName(),
+        program.sha256(),
+        Map.of("@UPGRADE@", "yes"));
+  }
+
   private static String filled(
       EnrollmentFile enrollment,
       boolean dialled,
@@ -45,17 +66,43 @@ final class InstallScript {
       String sources,
       String fileName,
       String sha256) {
-    return TEMPLATE
-        .replace("@PROGRAM@", program)
-        .replace("@VERSION@", version)
-        .replace("@TOKEN_ID@", enrollment.tokenId())
-        .replace("@SOURCES@", quoted(sources))
-        .replace("@DIALLED@", dialled ? "yes" : "")
-        .replace("@IMAGE@", enrollment.image() ? "yes" : "")
-        .replace("@PACKAGE@", fileName)
-        .replace("@PACKAGE_SHA256@", sha256)
-        .replace("@ENROLLMENT_HEAD@", quoted(enrollment.head()))
-        .replace("@ENROLLMENT_TAIL@", quoted(enrollment.tail()));
+    return filled(
+        program,
+        version,
+        sources,
+        fileName,
+        sha256,
+        Map.of(
+            "@TOKEN_ID@",
+            enrollment.tokenId(),
+            "@DIALLED@",
+            dialled ? "yes" : "",
+            "@IMAGE@",
+            enrollment.image() ? "yes" : "",
+            "@ENROLLMENT_HEAD@",
+            quoted(enrollment.head()),
+            "@ENROLLMENT_TAIL@",
+            quoted(enrollment.tail())));
+  }
+
+  private static String filled(
+      String program,
+      String version,
+      String sources,
+      String fileName,
+      String sha256,
+      Map<String, String> others) {
+    String script =
+        TEMPLATE
+            .replace("@PROGRAM@", program)
+            .replace("@VERSION@", version)
+            .replace("@SOURCES@", quoted(sources))
+            .replace("@PACKAGE@", fileName)
+            .replace("@PACKAGE_SHA256@", sha256);
+    for (String place : OPTIONAL) {
+      script = script.replace(place, others.getOrDefault(place, ""));
+    }
+    return script;
   }
 
   /**

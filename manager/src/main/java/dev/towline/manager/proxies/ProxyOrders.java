@@ -9,6 +9,7 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 
 /** Drains and stops proxies (P12). Safe for use by several threads. */
@@ -69,6 +70,32 @@ public final class ProxyOrders {
             .setTimeLimitMs((force ? FORCED_LIMIT : USUAL_LIMIT).toMillis())
             .setForce(force),
         by);
+  }
+
+  /**
+   * Every proxy of a cluster that is online.
+   *
+   * @param force although it has clients
+   */
+  public List<Action> stopAll(String cluster, boolean force, String by) {
+    ProxyClusters.View view = clusters.view(cluster);
+    List<ProxyClusters.Member> online =
+        clusters.proxies(cluster).stream().filter(ProxyClusters.Member::online).toList();
+    int clients = Math.max(view.clients(), view.connectedClients());
+    if (clients > 0 && !force) {
+      throw new TowlineException(
+          CLIENTS_CONNECTED,
+          "proxy cluster " + cluster + " has " + clients + " clients",
+          "disconnect them first: towline proxies disconnect " + cluster);
+    }
+    if (online.isEmpty()) {
+      throw new TowlineException(
+          PROXY_OFFLINE,
+          "proxy cluster " + cluster + " has no proxy that is online",
+          "delete its proxies, then the cluster: towline proxies delete-cluster " + cluster);
+    }
+    // None waits for another one to take over its agents.
+    return online.stream().map(proxy -> stop(proxy.node().id(), true, by)).toList();
   }
 
   private static void checkOnline(ProxyClusters.Member proxy) {

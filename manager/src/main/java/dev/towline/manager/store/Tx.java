@@ -15,6 +15,7 @@ import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.policies.PolicyStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
+import dev.towline.manager.proxies.ProxyUpgradeStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
 import dev.towline.manager.session.SessionStore;
@@ -34,6 +35,8 @@ public interface Tx {
   EventStore events();
 
   ProxyClusterStore proxyClusters();
+
+  ProxyUpgradeStore proxyUpgrades();
 
   GroupStore groups();
 

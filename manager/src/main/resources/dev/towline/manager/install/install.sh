@@ -14,6 +14,8 @@ sources=@SOURCES@
 dialled=@DIALLED@
 # This host is an image: its clones enroll, it does not itself.
 image=@IMAGE@
+# Replaces the version that runs here, and goes back to it when the new one does not come up.
+upgrade=@UPGRADE@
 package=@PACKAGE@
 package_sha256=@PACKAGE_SHA256@
 # The enrollment file, before and after the secret.
@@ -357,10 +359,46 @@ wait_until_online() {
   fail "installed, but not online after a minute, it goes on trying: $(last_words)"
 }
 
+# Another version in place of the one that runs; whoever enrolled stays enrolled.
+upgrade() {
+  is_enrolled && [ -x "$binary" ] || refuse "not installed and enrolled here, so there is nothing to upgrade"
+  before=$(readlink "$home/current")
+  if [ "$before" = "versions/$version" ]; then
+    say "$before is installed already"
+    return 0
+  fi
+  fresh=yes
+  unpack
+  start
+  if (wait_until_online); then
+    write_uninstall
+    return 0
+  fi
+  failed=$(last_words)
+  ln -sfn "$before" "$home/current.new"
+  mv -T "$home/current.new" "$home/current"
+  start
+  fail "version $version did not come up: $failed; $before runs again"
+}
+
+start() {
+  if [ -n "$systemd" ]; then
+    start_with_systemd
+  else
+    start_supervised
+  fi
+}
+
 main() {
   secret=
   IFS= read -r secret || true
   check_host
+  systemd=
+  [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemd=yes
+  if [ -n "$upgrade" ]; then
+    upgrade
+    return 0
+  fi
   fresh=
   if is_enrolled && [ -x "$binary" ]; then
     say "already installed and enrolled, $(readlink "$home/current")"
@@ -378,13 +416,7 @@ main() {
     # Remembers this machine, so that its own boots are told from those of its clones.
     "$binary" image --data "$data" || fail "this machine can't be told from its clones"
   fi
-  systemd=
-  [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemd=yes
-  if [ -n "$systemd" ]; then
-    start_with_systemd
-  else
-    start_supervised
-  fi
+  start
   if [ -n "$image" ]; then
     if [ -n "$systemd" ]; then
       say "ready to be cloned: each clone enrolls when it first boots, this host never does"

@@ -15,6 +15,7 @@ import dev.towline.manager.logs.LogStore;
 import dev.towline.manager.nodes.NodeStore;
 import dev.towline.manager.policies.PolicyStore;
 import dev.towline.manager.proxies.ProxyClusterStore;
+import dev.towline.manager.proxies.ProxyUpgradeStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
 import dev.towline.manager.session.SessionStore;
@@ -62,6 +63,11 @@ final class SqlTx implements Tx {
   @Override
   public ProxyClusterStore proxyClusters() {
     return new SqlProxyClusterStore(handle);
+  }
+
+  @Override
+  public ProxyUpgradeStore proxyUpgrades() {
+    return new SqlProxyUpgradeStore(handle);
   }
 
   @Override
