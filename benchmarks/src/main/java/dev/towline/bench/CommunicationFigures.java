@@ -133,8 +133,8 @@ final class CommunicationFigures implements Bench.Benchmark {
   private static void presence(ProcessFleet fleet, Report report) throws Exception {
     Program closed = fleet.startAgent("closed", Way.DIRECT);
     Program silent = fleet.startAgent("silent", Way.DIRECT);
-    awaitState(fleet, "closed", HostState.HOST_STATE_ONLINE);
-    awaitState(fleet, "silent", HostState.HOST_STATE_ONLINE);
+    closed.awaitLine("towline-agent online", BOUND);
+    silent.awaitLine("towline-agent online", BOUND);
     long from = System.nanoTime();
     closed.kill();
     awaitState(fleet, "closed", HostState.HOST_STATE_OFFLINE);
