@@ -19,11 +19,11 @@ final class GatewayLab implements AutoCloseable {
       ip link add tlbench0 type veth peer name manager netns %2$d
       ip address add %4$s1/24 dev tlbench0
       ip link set tlbench0 up
-      in() { nsenter -t "$@"; }
-      in %1$d -n sh -ec 'ip address add 10.1.0.2/24 dev eth0; ip link set eth0 up; ip link set lo up;
+      within() { nsenter -t "$@"; }
+      within %1$d -n sh -ec 'ip address add 10.1.0.2/24 dev eth0; ip link set eth0 up; ip link set lo up;
         ip route add default via 10.1.0.1'
-      in %3$d -n sh -ec 'ip address add 198.51.100.2/24 dev eth0; ip link set eth0 up; ip link set lo up'
-      in %2$d -n sh -ec 'ip address add 10.1.0.1/24 dev lan; ip link set lan up; ip link set lo up;
+      within %3$d -n sh -ec 'ip address add 198.51.100.2/24 dev eth0; ip link set eth0 up; ip link set lo up'
+      within %2$d -n sh -ec 'ip address add 10.1.0.1/24 dev lan; ip link set lan up; ip link set lo up;
         ip address add 198.51.100.1/24 dev wan; ip link set wan up;
         ip address add %4$s2/24 dev manager; ip link set manager up;
         echo 1 >/proc/sys/net/ipv4/ip_forward;
@@ -42,8 +42,16 @@ final class GatewayLab implements AutoCloseable {
     gateway = namespace();
     server = namespace();
     String script = SCRIPT.formatted(client.pid(), gateway.pid(), server.pid(), prefix);
-    run(List.of("sh", "-c", script), "");
-    start(server, List.of("iperf3", "-s"));
+    boolean isBuilt = false;
+    try {
+      run(List.of("sh", "-c", script), "");
+      start(server, List.of("iperf3", "-s"));
+      isBuilt = true;
+    } finally {
+      if (!isBuilt) {
+        close();
+      }
+    }
   }
 
   /** What runs a command on the gateway. */
