@@ -15,7 +15,8 @@ public final class Bench {
               "inner-tls", new InnerTlsFigures(),
               "proxy", new ProxyFigures(),
               "relay", new RelayFigures(),
-              "spool", new SpoolFigures()));
+              "spool", new SpoolFigures(),
+              "rotation", new RotationFigures()));
 
   /** One named set of figures. */
   interface Benchmark {

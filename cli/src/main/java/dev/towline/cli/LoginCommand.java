@@ -11,6 +11,7 @@ import dev.towline.proto.v1.SignInRequest;
 import dev.towline.proto.v1.SignInResponse;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Fingerprints;
+import dev.towline.runtime.identity.RootSuccession;
 import io.grpc.StatusRuntimeException;
 import java.nio.file.Path;
 import java.util.List;
@@ -114,7 +115,8 @@ final class LoginCommand implements Callable<Integer> {
     Optional<StoredLogin> before =
         context.logins().load().filter(login -> login.isFor(address.url()));
     if (before.isPresent()) {
-      if (before.get().roots().contains(presented.roots().getFirst())) {
+      if (RootSuccession.follow(before.get().roots(), chain)
+          .contains(presented.roots().getFirst())) {
         return presented;
       }
       context

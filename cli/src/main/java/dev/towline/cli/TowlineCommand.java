@@ -71,6 +71,7 @@ final class TowlineCommand implements Runnable {
                 .addSubcommand(new SendingPolicyCommand(context)))
         .addSubcommand(new RelaysCommand(context))
         .addSubcommand(new TraceCommand(context))
+        .addSubcommand(new CaCommand(context))
         .addSubcommand(new LogsCommand(context))
         .addSubcommand(new FirewallCommand(context))
         .addSubcommand(new EventsCommand(context))

@@ -155,7 +155,7 @@ public final class Manager implements AutoCloseable {
                 timer)
             .start();
     Enrollment enrollment =
-        new Enrollment(store, fleet, verifier, events, relays, directives, registry, clock, random);
+        new Enrollment(store, fleet, revoked, events, relays, directives, registry, clock, random);
     ManagerServices services =
         new ManagerServices(
             config,

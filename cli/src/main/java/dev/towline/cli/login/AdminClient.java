@@ -3,6 +3,7 @@ package dev.towline.cli.login;
 import dev.towline.proto.v1.ActionServiceGrpc;
 import dev.towline.proto.v1.AlertServiceGrpc;
 import dev.towline.proto.v1.AuthServiceGrpc;
+import dev.towline.proto.v1.CaServiceGrpc;
 import dev.towline.proto.v1.EventServiceGrpc;
 import dev.towline.proto.v1.GroupServiceGrpc;
 import dev.towline.proto.v1.HostServiceGrpc;
@@ -55,6 +56,10 @@ public final class AdminClient implements AutoCloseable {
 
   public ProxyClusterServiceGrpc.ProxyClusterServiceBlockingStub proxyClusters() {
     return limited(ProxyClusterServiceGrpc.newBlockingStub(channel));
+  }
+
+  public CaServiceGrpc.CaServiceBlockingStub ca() {
+    return limited(CaServiceGrpc.newBlockingStub(channel));
   }
 
   public GroupServiceGrpc.GroupServiceBlockingStub groups() {

@@ -8,6 +8,7 @@ import dev.towline.runtime.identity.PeerVerifier;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The fleet's root, found in what a manager presents and recognised by its fingerprint. What
@@ -22,24 +23,31 @@ public record PinnedTrust(String fleet, List<X509Certificate> roots) {
   public static PinnedTrust of(List<X509Certificate> chain, String fingerprint, String url) {
     String expected = normalize(fingerprint);
     PinnedTrust presented = presented(chain, url);
+    // While the root is being changed two of them are there, and either may be the one known.
+    Optional<X509Certificate> known =
+        chain.stream().skip(2).filter(root -> Fingerprints.of(root).equals(expected)).findFirst();
+    if (known.isPresent()) {
+      return new PinnedTrust(presented.fleet(), List.of(known.get()));
+    }
     String found = Fingerprints.of(presented.roots().getFirst());
     if (!found.equals(expected)) {
       throw new TowlineException(
           Errors.MANAGER_NOT_TRUSTED,
           "the server at " + url + " has CA fingerprint " + found + " (expected: " + expected + ")",
-          "compare with the fingerprint that towline-manager printed at its first start; when they"
-              + " differ, something else answers at this address");
+          "compare with the fingerprint that towline-manager printed at its last start, or towline"
+              + " ca show; when they differ, something else answers at this address");
     }
     return presented;
   }
 
   /** What the server claims; to be confirmed by the operator. */
   public static PinnedTrust presented(List<X509Certificate> chain, String url) {
-    X509Certificate root = chain.getLast();
+    // Leaf, issuing CA, root; behind it the roots of earlier times.
+    X509Certificate root = chain.get(Math.min(2, chain.size() - 1));
     String fleet =
         PeerVerifier.identityOf(chain.getFirst())
             .map(NodeIdentity::fleet)
-            .filter(_ -> root.getIssuerX500Principal().equals(root.getSubjectX500Principal()))
+            .filter(_ -> chain.size() > 2 && root.getBasicConstraints() > 0)
             .orElseThrow(() ->
                 new TowlineException(
                     Errors.MANAGER_NOT_TRUSTED,

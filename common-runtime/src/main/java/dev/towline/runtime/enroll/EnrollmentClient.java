@@ -43,6 +43,7 @@ import java.io.UncheckedIOException;
 import java.security.KeyPair;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,6 +53,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -111,7 +113,9 @@ public final class EnrollmentClient {
             facts,
             issued -> {
               Optional<X509Certificate> pinned =
-                  Certificates.fromProto(issued.getRootsList()).stream()
+                  Stream.concat(
+                          Certificates.fromProto(issued.getRetiredRootsList()).stream(),
+                          Certificates.fromProto(issued.getRootsList()).stream())
                       .filter(c -> Arrays.equals(Fingerprints.sha256(c), root))
                       .findFirst();
               if (pinned.isEmpty()) {
@@ -148,7 +152,10 @@ public final class EnrollmentClient {
     NodeIdentity self = expired.identity();
     SslContext tls =
         FleetTls.client(
-            Optional::empty, verifier(self.fleet(), roots), EnrollmentClient::answersEnrollment);
+            Optional::empty,
+            verifier(self.fleet(), roots)
+                .doubtingTheClock(expired.leaf().getNotBefore()::toInstant),
+            EnrollmentClient::answersEnrollment);
     Attempt attempt =
         new Attempt(
             begin,
@@ -266,9 +273,14 @@ public final class EnrollmentClient {
       Predicate<NodeIdentity> expected) {
     List<X509Certificate> chain = Certificates.fromProto(issued.getChainList());
     List<X509Certificate> roots =
-        RootSuccession.follow(trusted, Certificates.fromProto(issued.getRootsList()));
+        RootSuccession.replace(
+            trusted,
+            Certificates.fromProto(issued.getRetiredRootsList()),
+            Certificates.fromProto(issued.getRootsList()));
+    // Of our own certificate the dates matter to others; this machine's clock may be wrong.
     PeerCheck check =
         verifier(fleet, roots)
+            .doubtingTheClock(() -> Instant.EPOCH)
             .check(
                 chain,
                 identity -> expected.test(identity) && identity.uri().equals(issued.getIdentity()));

@@ -1,5 +1,7 @@
 package dev.towline.runtime.enroll;
 
+import dev.towline.proto.v1.HostFacts;
+import dev.towline.runtime.identity.FleetTime;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
@@ -8,6 +10,7 @@ import dev.towline.runtime.identity.Revocations;
 import dev.towline.runtime.identity.RootSuccession;
 import dev.towline.runtime.identity.TrustAnchors;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -28,6 +31,8 @@ import java.util.Optional;
 public final class FleetMember {
   private final IdentityStore store;
   private final PeerVerifier verifier;
+  private final PeerVerifier dialled;
+  private final FleetTime time;
   private volatile IssuedIdentity identity;
   private volatile Optional<IssuedIdentity> rsa = Optional.empty();
   private volatile TlsProfile profile = TlsProfile.MODERN;
@@ -43,7 +48,9 @@ public final class FleetMember {
     this.store = store;
     this.identity = identity;
     this.anchors = new TrustAnchors(identity.identity().fleet(), roots);
-    this.verifier = new PeerVerifier(() -> anchors, revocations, clock);
+    this.time = new FleetTime(clock, identity.leaf().getNotBefore().toInstant());
+    this.verifier = new PeerVerifier(() -> anchors, revocations, time);
+    this.dialled = verifier.doubtingTheClock(time::floor);
   }
 
   public NodeIdentity self() {
@@ -102,29 +109,65 @@ public final class FleetMember {
     return verifier;
   }
 
+  /** Of those whom this program dials, although its clock may be wrong. */
+  public PeerVerifier dialledVerifier() {
+    return dialled;
+  }
+
+  /** The time as the fleet has it. */
+  public FleetTime time() {
+    return time;
+  }
+
+  /**
+   * Asks these servers for a certificate by proof of the present key, for when the present
+   * certificate is not accepted any more. Blocks; when it gives one, it is used from then on.
+   */
+  public EnrollmentOutcome recover(
+      EnrollmentClient client, List<ServerAddress> servers, HostFacts facts)
+      throws InterruptedException {
+    EnrollmentOutcome outcome = client.recover(identity, anchors.roots(), servers, facts, store);
+    if (outcome instanceof EnrollmentOutcome.Issued issued) {
+      synchronized (this) {
+        anchors = new TrustAnchors(self().fleet(), issued.roots());
+        identity = issued.identity();
+      }
+    }
+    return outcome;
+  }
+
   public TrustAnchors anchors() {
     return anchors;
   }
 
   /** Uses another certificate of the same name from now on. */
-  public synchronized void renew(IssuedIdentity renewed, List<X509Certificate> offeredRoots)
+  public synchronized void renew(
+      IssuedIdentity renewed, List<X509Certificate> retired, List<X509Certificate> offered)
       throws IOException {
     if (!renewed.identity().equals(identity.identity())) {
       throw new IllegalArgumentException(
           "renewed identity: %s (expected: %s)".formatted(renewed.identity(), self()));
     }
-    List<X509Certificate> roots = RootSuccession.follow(anchors.roots(), offeredRoots);
+    List<X509Certificate> roots = RootSuccession.replace(anchors.roots(), retired, offered);
     store.save(renewed, roots);
     anchors = new TrustAnchors(self().fleet(), roots);
     identity = renewed;
   }
 
-  /** Trusts, of these roots, those that follow from the ones trusted already. */
-  public synchronized void followRoots(List<X509Certificate> offered) throws IOException {
-    List<X509Certificate> roots = RootSuccession.follow(anchors.roots(), offered);
-    if (!roots.equals(anchors.roots())) {
-      store.saveRoots(roots);
-      anchors = new TrustAnchors(self().fleet(), roots);
+  /**
+   * Trusts, of these roots, those that are trusted already or follow from them, and no others; see
+   * {@link RootSuccession#replace}.
+   *
+   * @return whether anything changed
+   */
+  public synchronized boolean useRoots(List<X509Certificate> retired, List<X509Certificate> offered)
+      throws IOException {
+    List<X509Certificate> roots = RootSuccession.replace(anchors.roots(), retired, offered);
+    if (roots.equals(anchors.roots())) {
+      return false;
     }
+    store.saveRoots(roots);
+    anchors = new TrustAnchors(self().fleet(), roots);
+    return true;
   }
 }

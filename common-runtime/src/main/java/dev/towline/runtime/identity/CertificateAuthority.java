@@ -73,13 +73,34 @@ public final class CertificateAuthority {
     return new CertificateAuthority(fleet, root, pair.getPrivate(), clock, random);
   }
 
+  /**
+   * A new root with its own key, signed by this one, so that whoever trusts this one can follow.
+   *
+   * @param number tells it from the fleet's other roots, 2 or more
+   */
+  public CertificateAuthority newSuccessor(int number) {
+    KeyPair pair = Keys.newP256(random);
+    X509v3CertificateBuilder builder =
+        builder(
+            subject(certificate),
+            new X500Name("CN=Towline root " + number + " of " + fleet),
+            info(pair.getPublic()),
+            ROOT_VALIDITY,
+            clock.instant(),
+            random);
+    authorityExtensions(builder, 1);
+    return new CertificateAuthority(fleet, sign(builder, key), pair.getPrivate(), clock, random);
+  }
+
   /** A new issuing CA with its own key, signed by this root. */
   public CertificateAuthority newIssuing() {
     KeyPair pair = Keys.newP256(random);
     X509v3CertificateBuilder builder =
         builder(
             subject(certificate),
-            new X500Name("CN=Towline issuing CA of " + fleet),
+            // Of its root's number, so that the chains of two roots are told apart.
+            new X500Name(
+                subject(certificate).toString().replace("Towline root", "Towline issuing CA")),
             info(pair.getPublic()),
             ISSUING_VALIDITY,
             clock.instant(),

@@ -23,18 +23,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The one place that decides whether a certificate chain is who it says. A chain is a leaf and the
- * issuing CA that signed it, which one of the fleet's roots signed.
+ * issuing CA that signed it, which one of the fleet's roots signed; what follows leads from a root
+ * of earlier times to that one.
  *
  * <p>TLS session resumption bypasses trust managers, so the application asks again at every new
  * transport, and on long streams. Safe for use by several threads.
  */
 public final class PeerVerifier {
+  /** Nobody makes us check signatures without end. */
+  private static final int LONGEST_CHAIN = 18;
+
   /** How far two clocks may differ before a certificate counts as not yet valid. */
   private static final Duration CLOCK_TOLERANCE = Duration.ofMinutes(5);
 
   private final Supplier<TrustAnchors> anchors;
   private final Revocations revocations;
   private final InstantSource clock;
+  private final Optional<Supplier<Instant>> floor;
 
   /** Chains whose signatures held, by what they were checked against: dates are asked each time. */
   private final Cache<SignedChain, Boolean> verified =
@@ -46,9 +51,29 @@ public final class PeerVerifier {
 
   public PeerVerifier(
       Supplier<TrustAnchors> anchors, Revocations revocations, InstantSource clock) {
+    this(anchors, revocations, clock, Optional.empty());
+  }
+
+  private PeerVerifier(
+      Supplier<TrustAnchors> anchors,
+      Revocations revocations,
+      InstantSource clock,
+      Optional<Supplier<Instant>> floor) {
     this.anchors = anchors;
     this.revocations = revocations;
     this.clock = clock;
+    this.floor = floor;
+  }
+
+  /**
+   * For somebody who dials and does not know whether its own clock is right: where only the dates
+   * fail, a chain counts that is valid at some time which is not before the floor. Whoever uses it
+   * has to compare the time that the peer then says with the dates of its certificate.
+   *
+   * @param floor a time that has certainly passed
+   */
+  public PeerVerifier doubtingTheClock(Supplier<Instant> floor) {
+    return new PeerVerifier(anchors, revocations, clock, Optional.of(floor));
   }
 
   /** Checks a chain presented in TLS, of any role. */
@@ -58,7 +83,7 @@ public final class PeerVerifier {
 
   /** Checks a chain presented in TLS whose identity has to be an expected one. */
   public PeerCheck check(List<X509Certificate> chain, Predicate<NodeIdentity> expected) {
-    return switch (checkChain(chain, clock.instant())) {
+    return switch (checkChain(chain, instantFor(chain))) {
       case PeerCheck.Refused refused -> refused;
       case PeerCheck.Trusted trusted -> {
         if (!hasPurpose(trusted.leaf(), FleetOids.ofRole(trusted.identity().role()))) {
@@ -73,6 +98,27 @@ public final class PeerVerifier {
         yield trusted;
       }
     };
+  }
+
+  /** Now; or, in doubt, the earliest time at which the chain may be valid. */
+  private Instant instantFor(List<X509Certificate> chain) {
+    Instant now = clock.instant();
+    if (floor.isEmpty()
+        || chain.size() < 2
+        || checkDates(chain.get(0), now).or(() -> checkDates(chain.get(1), now)).isEmpty()) {
+      return now;
+    }
+    Instant earliest = floor.get().get();
+    for (X509Certificate certificate : chain.subList(0, 2)) {
+      Instant from = certificate.getNotBefore().toInstant();
+      earliest = from.isAfter(earliest) ? from : earliest;
+    }
+    return earliest;
+  }
+
+  /** Whether a time lies within the life of a certificate. */
+  public static boolean isWithinLife(X509Certificate certificate, Instant time) {
+    return checkDates(certificate, time).isEmpty();
   }
 
   /** Checks the chain that travels with a directive or a revocation list. */
@@ -111,7 +157,7 @@ public final class PeerVerifier {
     X509Certificate leaf = chain.get(0);
     X509Certificate issuing = chain.get(1);
     TrustAnchors trusted = anchors.get();
-    Optional<PeerCheck> signatures = checkSignatures(leaf, issuing, trusted);
+    Optional<PeerCheck> signatures = checkSignatures(chain, trusted);
     if (signatures.isPresent()) {
       return signatures.get();
     }
@@ -137,12 +183,19 @@ public final class PeerVerifier {
   }
 
   private Optional<PeerCheck> checkSignatures(
-      X509Certificate leaf, X509Certificate issuing, TrustAnchors trusted) {
-    SignedChain chain = new SignedChain(leaf, issuing, trusted);
+      List<X509Certificate> presented, TrustAnchors trusted) {
+    X509Certificate leaf = presented.get(0);
+    X509Certificate issuing = presented.get(1);
+    SignedChain chain = new SignedChain(presented, trusted);
     if (verified.getIfPresent(chain) != null) {
       return Optional.empty();
     }
-    if (!isTrustedIssuer(issuing, trusted)) {
+    // A root that is not known yet may follow from one that is: the peer shows the way to it.
+    List<X509Certificate> roots =
+        presented.size() > 2 && presented.size() <= LONGEST_CHAIN
+            ? RootSuccession.follow(trusted.roots(), presented.subList(2, presented.size()))
+            : trusted.roots();
+    if (!isTrustedIssuer(issuing, new TrustAnchors(trusted.fleet(), roots))) {
       return Optional.of(
           new PeerCheck.Refused(
               "CERTIFICATE_UNTRUSTED",
@@ -288,5 +341,9 @@ public final class PeerVerifier {
 
   private record SignedIssuer(X509Certificate issuing, TrustAnchors anchors) {}
 
-  private record SignedChain(X509Certificate leaf, X509Certificate issuing, TrustAnchors anchors) {}
+  private record SignedChain(List<X509Certificate> presented, TrustAnchors anchors) {
+    SignedChain {
+      presented = List.copyOf(presented);
+    }
+  }
 }

@@ -52,6 +52,7 @@ public final class SealedChannel {
   private byte[] partial = {};
   private @Nullable SealedFailure failure;
   private PeerCheck.@Nullable Trusted peer;
+  private List<X509Certificate> peerChain = List.of();
   private boolean released;
 
   private SealedChannel(
@@ -185,6 +186,11 @@ public final class SealedChannel {
     return peer;
   }
 
+  /** What the peer presented, leaf first; empty before it is established. */
+  public List<X509Certificate> peerChain() {
+    return peerChain;
+  }
+
   /** What the handshake agreed on, for instance {@code TLS_AES_128_GCM_SHA256}. */
   public String cipherSuite() {
     return engine.getSession().getCipherSuite();
@@ -281,6 +287,7 @@ public final class SealedChannel {
     switch (verifier.check(chain, expected)) {
       case PeerCheck.Trusted trusted -> {
         peer = trusted;
+        peerChain = List.copyOf(chain);
         out.established = trusted;
       }
       case PeerCheck.Refused refused -> {

@@ -12,6 +12,7 @@ import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.sealed.SealedFailure.Reason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -111,6 +112,11 @@ public final class SealedLink<I extends MessageLite, O extends MessageLite> {
   /** The authenticated peer, once established. */
   public PeerCheck.@Nullable Trusted peer() {
     return channel.peer();
+  }
+
+  /** What the peer presented, leaf first; empty before it is established. */
+  public List<X509Certificate> peerChain() {
+    return channel.peerChain();
   }
 
   /** What the handshake agreed on, once established. */

@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
 /**
@@ -35,6 +36,7 @@ final class NodeLedger {
   private final RandomGenerator random;
   private List<SessionJournal.OpenDirective> leftOver;
   private Duration offset = Duration.ZERO;
+  private Consumer<Instant> learned = _ -> {};
 
   NodeLedger(
       NodeIdentity self, SessionJournal journal, InstantSource clock, RandomGenerator random) {
@@ -43,6 +45,11 @@ final class NodeLedger {
     this.clock = clock;
     this.random = random;
     this.leftOver = journal.openDirectives();
+  }
+
+  /** Tells somebody else too what managers say of the time. */
+  void tellsTime(Consumer<Instant> listener) {
+    learned = listener;
   }
 
   SessionJournal journal() {
@@ -67,6 +74,7 @@ final class NodeLedger {
 
   void managerTime(long managerTimeMs) {
     offset = Duration.between(clock.instant(), Instant.ofEpochMilli(managerTimeMs));
+    learned.accept(Instant.ofEpochMilli(managerTimeMs));
     journal.raiseTimeFloor(managerTimeMs);
   }
 

@@ -19,6 +19,8 @@ import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RenewCertificate;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedDirective;
+import dev.towline.proto.v1.TrustUpdate;
+import dev.towline.proto.v1.TrustedRoots;
 import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.directive.DirectiveRefusal;
 import dev.towline.runtime.directive.DirectiveVerdict;
@@ -90,6 +92,8 @@ final class SessionCore {
   private @Nullable KeyPair renewalKey;
   private @Nullable KeyPair rsaKey;
   private Supplier<Optional<Instant>> rsaDue = Optional::empty;
+  private boolean rsaAtOnce;
+  private Predicate<Instant> timeFits = _ -> true;
   private Instant renewAt;
   private long renewCheck;
 
@@ -120,13 +124,19 @@ final class SessionCore {
     this.renewAt = identity.halfLife();
   }
 
+  /** Whether a manager's word on the time is to be believed. */
+  void timeFits(Predicate<Instant> test) {
+    timeFits = test;
+  }
+
   /** When an RSA certificate is due beside the usual one; empty when none is wanted. */
   void rsaDue(Supplier<Optional<Instant>> due) {
     rsaDue = due;
   }
 
   /** Says hello. */
-  void start(HostFacts facts, long revocationListNumber, String lastEnd) {
+  void start(
+      HostFacts facts, long revocationListNumber, String lastEnd, List<ByteString> trustedRoots) {
     SessionJournal journal = ledger.journal();
     lastSeenHere = journal.lastAccepted();
     send(
@@ -141,7 +151,8 @@ final class SessionCore {
                     .setTimeMs(ledger.localTime().toEpochMilli())
                     .setPolicyFingerprint(source.collect().policyFingerprint())
                     .setRevocationListNumber(revocationListNumber)
-                    .setLastSessionEnd(lastEnd)));
+                    .setLastSessionEnd(lastEnd)
+                    .addAllTrustedRoots(trustedRoots)));
   }
 
   /** Takes a frame of the authenticated manager. */
@@ -178,6 +189,7 @@ final class SessionCore {
               frame.getClosed().getCode(),
               frame.getClosed().getMessage() + " " + frame.getClosed().getRemedy(),
               Duration.ZERO);
+      case TRUST -> trust(frame.getTrust(), now);
       case REVOCATIONS -> outputs.add(new SessionOutput.Revocations(frame.getRevocations()));
       case PROBE ->
           send(
@@ -305,6 +317,14 @@ final class SessionCore {
       end("PROTOCOL_ORDER", "second Welcome in one session", Duration.ZERO);
       return;
     }
+    if (!timeFits.test(Instant.ofEpochMilli(welcome.getManagerTimeMs()))) {
+      end(
+          "TIME_UNPROVEN",
+          "the manager says it is %s, which does not fit its certificate"
+              .formatted(Instant.ofEpochMilli(welcome.getManagerTimeMs())),
+          Duration.ZERO);
+      return;
+    }
     welcomed = true;
     SessionJournal journal = ledger.journal();
     if (welcome.getStateRolledBack()) {
@@ -326,13 +346,39 @@ final class SessionCore {
     }
     outputs.add(new SessionOutput.Welcomed(welcome));
     if (welcome.getRootsCount() > 0) {
-      parsed(welcome.getRootsList())
-          .ifPresent(roots -> outputs.add(new SessionOutput.Roots(roots)));
+      roots(welcome.getRetiredRootsList(), welcome.getRootsList());
     }
     renewCheck = now;
     heartbeat(now);
     flush();
     tick(now);
+  }
+
+  private void roots(List<ByteString> retired, List<ByteString> offered) {
+    var before = parsed(retired);
+    var present = parsed(offered);
+    if (before.isPresent() && present.isPresent()) {
+      outputs.add(new SessionOutput.Roots(before.get(), present.get()));
+    }
+  }
+
+  private void trust(TrustUpdate update, long now) {
+    roots(update.getRetiredRootsList(), update.getRootsList());
+    if (update.getRenew()) {
+      renewAt = Instant.EPOCH;
+      rsaAtOnce = rsaDue.get().isPresent();
+      renewCheck = now;
+      renew(now);
+    }
+  }
+
+  /** Tells the manager which roots are trusted here now. */
+  void trusts(List<ByteString> rootFingerprints) {
+    if (welcomed && !over) {
+      send(
+          AgentFrame.newBuilder()
+              .setTrusted(TrustedRoots.newBuilder().addAllRoots(rootFingerprints)));
+    }
   }
 
   private void heartbeat(long now) {
@@ -496,7 +542,7 @@ final class SessionCore {
     Instant time = ledger.now();
     Instant rsaAt = rsaDue.get().orElse(Instant.MAX);
     boolean due = !time.isBefore(renewAt);
-    boolean rsa = !time.isBefore(rsaAt);
+    boolean rsa = rsaAtOnce || !time.isBefore(rsaAt);
     if (!due && !rsa) {
       // Looked at again now and then, because the manager's clock may move.
       Instant next = renewAt.isBefore(rsaAt) ? renewAt : rsaAt;
@@ -529,10 +575,12 @@ final class SessionCore {
     KeyPair key = renewalKey;
     var chain = parsed(renewed.getChainList());
     var roots = parsed(renewed.getRootsList());
+    var retired = parsed(renewed.getRetiredRootsList());
     if (key == null
         || chain.isEmpty()
         || chain.get().isEmpty()
         || roots.isEmpty()
+        || retired.isEmpty()
         || !chain.get().getFirst().getPublicKey().equals(key.getPublic())) {
       ledger.event("renewal.unasked", "a certificate came that was not asked for");
       flush();
@@ -543,7 +591,9 @@ final class SessionCore {
     renewAt = identity.expires();
     outputs.add(
         new SessionOutput.Renewed(
-            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get()), roots.get()));
+            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get()),
+            retired.get(),
+            roots.get()));
   }
 
   private void renewedRsa(CertificateRenewed renewed) {
@@ -557,6 +607,7 @@ final class SessionCore {
       return;
     }
     rsaKey = null;
+    rsaAtOnce = false;
     outputs.add(
         new SessionOutput.RenewedRsa(
             new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get())));

@@ -145,6 +145,11 @@ final class SessionLink {
     return peer;
   }
 
+  /** The manager at the other end, behind a proxy or not; null before it is known. */
+  PeerCheck.@Nullable Trusted manager() {
+    return inner == null ? peer : inner.peer();
+  }
+
   /** The session as observers see it; its manager is the one whose certificate was checked. */
   SessionObserver.Established established(Welcome welcome) {
     PeerCheck.Trusted outer = Objects.requireNonNull(peer, "peer of a welcomed link");

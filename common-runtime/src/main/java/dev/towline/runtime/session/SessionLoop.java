@@ -1,5 +1,6 @@
 package dev.towline.runtime.session;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.Attach;
 import dev.towline.proto.v1.CallRequest;
@@ -8,8 +9,12 @@ import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.ProxyNotice;
 import dev.towline.proto.v1.RevocationList;
+import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.backoff.FullJitter;
 import dev.towline.runtime.directive.DirectiveVerifier;
+import dev.towline.runtime.enroll.EnrollmentOutcome;
+import dev.towline.runtime.identity.Fingerprints;
+import dev.towline.runtime.identity.FleetTime;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerCheck;
@@ -30,6 +35,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -62,6 +68,7 @@ final class SessionLoop {
   private final NodeLedger ledger;
   private final DirectiveVerifier verifier;
   private final FullJitter backoff;
+  private final CertificateRecovery recovery;
   private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
   private final List<Runnable> afterSync = new ArrayList<>();
   private final CompletableFuture<Void> stopped = new CompletableFuture<>();
@@ -109,9 +116,14 @@ final class SessionLoop {
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
     this.copies = new RecordCopies(ledger);
+    FleetTime time = parts.member().time();
+    time.raiseFloor(Instant.ofEpochMilli(parts.journal().timeFloorMs()));
+    ledger.tellsTime(time::learn);
     this.verifier = new DirectiveVerifier(self, parts.member().verifier());
     this.backoff =
         new FullJitter(SessionTimings.BACKOFF_BASE, SessionTimings.BACKOFF_CAP, parts.random());
+    this.recovery =
+        new CertificateRecovery(parts.member(), parts.channels(), parts.random(), now());
   }
 
   void start() {
@@ -543,7 +555,7 @@ final class SessionLoop {
     Tls known = tls;
     TlsProfile profile = parts.member().profile();
     if (known == null || !known.identity().equals(identity) || known.profile() != profile) {
-      PeerVerifier peers = parts.member().verifier();
+      PeerVerifier peers = parts.member().dialledVerifier();
       known =
           new Tls(
               identity,
@@ -596,6 +608,26 @@ final class SessionLoop {
                             .map(why -> ": " + why)
                             .orElse("")),
             Duration.ZERO);
+        if (CertificateRecovery.isCertificateRefused(status)) {
+          recover(link);
+        }
+      }
+    }
+  }
+
+  private void recover(SessionLink refused) {
+    if (!stopping) {
+      recovery.begin(
+          refused.address(), parts.facts().get(), now(), outcome -> post(() -> recovered(outcome)));
+    }
+  }
+
+  private void recovered(Optional<EnrollmentOutcome> outcome) {
+    recovery.over(outcome);
+    if (outcome.orElse(null) instanceof EnrollmentOutcome.Issued(IssuedIdentity identity, _)) {
+      afterSync.add(() -> parts.observer().renewed(identity));
+      if (present == null && !stopping) {
+        dialAt = now();
       }
     }
   }
@@ -616,7 +648,7 @@ final class SessionLoop {
   }
 
   private void connected(SessionLink link) {
-    switch (link.checkPeer(parts.member().verifier())) {
+    switch (link.checkPeer(parts.member().dialledVerifier())) {
       case PeerCheck.Refused(String code, String detail) ->
           lose(link, "%s is not trusted: %s: %s".formatted(link, code, detail), Duration.ZERO);
       case PeerCheck.Trusted(NodeIdentity peer, _) -> {
@@ -634,14 +666,36 @@ final class SessionLoop {
     }
   }
 
+  /** A manager can't claim a time at which it would not be one. */
+  private boolean timeFits(SessionLink link, Instant said) {
+    PeerCheck.Trusted manager = link.manager();
+    return manager != null && PeerVerifier.isWithinLife(manager.leaf(), said);
+  }
+
+  private void tellOfClock(Welcome welcome) {
+    Duration wrong =
+        Duration.between(Instant.ofEpochMilli(welcome.getManagerTimeMs()), parts.clock().instant());
+    if (wrong.abs().compareTo(SessionTimings.CLOCK_TOLERANCE) > 0) {
+      log.warn(
+          "this machine's clock is {} {} the manager's; the manager's time is used",
+          wrong.abs(),
+          wrong.isNegative() ? "behind" : "ahead of");
+    }
+  }
+
   private void converse(SessionLink link) {
     var core =
         new SessionCore(
             ledger, link.identity(), verifier, parts::handles, parts.heartbeats(), parts.random());
     core.heartbeatInterval(heartbeatInterval, now());
     core.rsaDue(parts.member()::rsaDue);
+    core.timeFits(time -> timeFits(link, time));
     link.core = core;
-    core.start(parts.facts().get(), parts.revocations().number(), lastEnd);
+    core.start(
+        parts.facts().get(),
+        parts.revocations().number(),
+        lastEnd,
+        fingerprints(parts.member().anchors().roots()));
   }
 
   private void received(SessionLink link, DownFrame frame) {
@@ -680,7 +734,7 @@ final class SessionLoop {
         SealedChannel channel =
             SealedChannel.client(
                 tls(link.identity()).inner(),
-                parts.member().verifier(),
+                parts.member().dialledVerifier(),
                 SessionLoop::isManager,
                 UnpooledByteBufAllocator.DEFAULT);
         inner(
@@ -761,6 +815,7 @@ final class SessionLoop {
           if (link == next) {
             retire();
           }
+          tellOfClock(welcome);
           if (!link.isAttached()) {
             served = link.target();
           }
@@ -794,11 +849,16 @@ final class SessionLoop {
             endMove("the manager could not come in: " + detail);
           }
         }
-        case SessionOutput.Renewed(var identity, var roots) -> renewed(identity, roots);
+        case SessionOutput.Renewed(var identity, var retired, var offered) ->
+            renewed(identity, retired, offered);
         case SessionOutput.RenewedRsa(var identity) -> renewedRsa(identity);
-        case SessionOutput.Roots(var offered) -> follow(offered);
+        case SessionOutput.Roots(var retired, var offered) -> useRoots(link, retired, offered);
         case SessionOutput.Revocations(var list) -> revocations(list);
         case SessionOutput.Over(String code, String detail, Duration delay) -> {
+          if (code.equals("SESSION_SUPERSEDED") && link == present && next != null) {
+            handOver();
+            return;
+          }
           lose(link, "session over: %s: %s".formatted(code, detail), delay);
           return;
         }
@@ -807,6 +867,14 @@ final class SessionLoop {
     if (tooSlow) {
       lose(link, "%s is too slow".formatted(link), Duration.ZERO);
     }
+  }
+
+  /** The manager took the new link for the old one; its Welcome is on the way. */
+  private void handOver() {
+    SessionLink old = present;
+    present = next;
+    next = null;
+    shutDown(old, "replaced by a newer session");
   }
 
   /** The new link was welcomed: the old one is history, and the manager knows. */
@@ -821,14 +889,15 @@ final class SessionLoop {
     }
   }
 
-  private void renewed(IssuedIdentity identity, List<X509Certificate> roots) {
+  private void renewed(
+      IssuedIdentity identity, List<X509Certificate> retired, List<X509Certificate> offered) {
     try {
       switch (parts.member().verifier().check(identity.chain(), ledger.self()::equals)) {
         case PeerCheck.Refused refused -> {
           securityEvent("renewal.refused", refused.code() + ": " + refused.detail());
           return;
         }
-        case PeerCheck.Trusted _ -> parts.member().renew(identity, roots);
+        case PeerCheck.Trusted _ -> parts.member().renew(identity, retired, offered);
       }
     } catch (IOException e) {
       throw new UncheckedIOException("failed to store the renewed certificate", e);
@@ -857,12 +926,19 @@ final class SessionLoop {
     log.info("RSA certificate for older suites, valid until {}", identity.expires());
   }
 
-  private void follow(List<X509Certificate> offered) {
+  private void useRoots(
+      SessionLink link, List<X509Certificate> retired, List<X509Certificate> offered) {
     try {
-      parts.member().followRoots(offered);
+      if (parts.member().useRoots(retired, offered) && link.core != null) {
+        link.core.trusts(fingerprints(parts.member().anchors().roots()));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("failed to store the fleet's roots", e);
     }
+  }
+
+  private static List<ByteString> fingerprints(List<X509Certificate> roots) {
+    return roots.stream().map(root -> ByteString.copyFrom(Fingerprints.sha256(root))).toList();
   }
 
   private void revocations(RevocationList list) {

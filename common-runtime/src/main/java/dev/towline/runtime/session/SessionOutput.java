@@ -24,14 +24,16 @@ sealed interface SessionOutput {
   record Alive(Instant managerTime) implements SessionOutput {}
 
   /** Use this identity from now on. */
-  record Renewed(IssuedIdentity identity, List<X509Certificate> offeredRoots)
+  record Renewed(
+      IssuedIdentity identity, List<X509Certificate> retired, List<X509Certificate> offered)
       implements SessionOutput {}
 
   /** Present this RSA certificate to peers of older suites from now on. */
   record RenewedRsa(IssuedIdentity identity) implements SessionOutput {}
 
-  /** Roots that the manager offers. */
-  record Roots(List<X509Certificate> offered) implements SessionOutput {}
+  /** Roots that the manager has, after those of earlier times. */
+  record Roots(List<X509Certificate> retired, List<X509Certificate> offered)
+      implements SessionOutput {}
 
   /** A list that nobody has checked yet. */
   record Revocations(RevocationList list) implements SessionOutput {}

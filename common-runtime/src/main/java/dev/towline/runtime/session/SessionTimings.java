@@ -40,6 +40,12 @@ public final class SessionTimings {
   /** How long a session that is to be left may still send what waits. */
   public static final Duration LEAVE_DELAY = Duration.ofSeconds(3);
 
+  /** Between two attempts to get another certificate in place of one that is not accepted. */
+  public static final Duration RECOVERY_PAUSE = Duration.ofSeconds(30);
+
+  /** A clock that is wrong by less is right. */
+  public static final Duration CLOCK_TOLERANCE = Duration.ofMinutes(5);
+
   /** Results under way without acknowledgement. */
   public static final int RESULT_WINDOW = 32;
 

@@ -2,6 +2,7 @@ package dev.towline.runtime.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveReceipt.Verdict;
@@ -39,6 +40,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A node against a manager over real TLS, directly and through a proxy. */
 @Requirement({"H1", "T3", "G5"})
@@ -47,6 +50,10 @@ final class NodeSessionTest {
       DirectiveContent.newBuilder().setNoOp(NoOp.getDefaultInstance()).build();
 
   private final TestFleet fleet = new TestFleet(Clock.systemUTC());
+
+  /** The host's own clock. */
+  private Clock machine = Clock.systemUTC();
+
   private final FleetChannels channels = new FleetChannels(Thread.ofPlatform().daemon().factory());
   private final List<AutoCloseable> closed = new ArrayList<>();
   private final List<AcceptedDirective> handled = new CopyOnWriteArrayList<>();
@@ -390,6 +397,36 @@ final class NodeSessionTest {
     assertThat(states).doesNotContain("offline");
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {-5 * 365, -40, 40, 5 * 365})
+  @Requirement("T3")
+  void wrongClock_directAndThroughAProxy_talksAndRunsNothingExpired(long days) throws Exception {
+    machine = Clock.offset(Clock.systemUTC(), Duration.ofDays(days));
+    for (FakeManager manager : List.of(direct(), proxied())) {
+      NodeSession.Parts parts =
+          parts(
+              List.of(manager.address()),
+              SessionJournal.open(directory.resolve("journal-" + manager.address().port())));
+      start(parts);
+      FakeConversation talk = manager.conversation(0);
+      talk.send(talk.nextNoOp());
+      assertThat(talk.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
+
+      // By the host's own clock it is either long over or long valid; what counts is the manager's.
+      long now = manager.clock().millis();
+      talk.send(
+          talk.signed(
+              talk.statement(2, DirectiveKind.DIRECTIVE_KIND_NO_OP, NO_OP)
+                  .setNotBeforeMs(now - 600_000)
+                  .setExpiresMs(now - 300_000),
+              NO_OP));
+      expectEvent(manager, 1, "directive.expired");
+      assertThat(talk.received()).filteredOn(AgentFrame::hasResult).hasSize(1);
+      long told = talk.await(frame -> frame.hasHeartbeat()).getHeartbeat().getTimeMs();
+      assertThat(Duration.ofMillis(told - now).toDays()).isBetween(days - 1, days + 1);
+    }
+  }
+
   private static void expectEvent(FakeManager manager, int count, String code) {
     Await.until(code + " after " + manager.events, () -> manager.events.size() == count);
     assertThat(manager.events.getLast().getCode()).isEqualTo(code);
@@ -429,7 +466,7 @@ final class NodeSessionTest {
   private NodeSession.Parts parts(List<ServerAddress> servers, SessionJournal journal)
       throws IOException {
     RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
-    var member = new FleetMember(store(), identity, fleet.roots(), revocations, Clock.systemUTC());
+    var member = new FleetMember(store(), identity, fleet.roots(), revocations, machine);
     DirectiveHandler handler =
         new DirectiveHandler() {
           @Override
@@ -475,7 +512,7 @@ final class NodeSessionTest {
                 List.of(module), com.google.protobuf.ByteString.EMPTY, java.util.Map.of()),
         observer,
         channels,
-        Clock.systemUTC(),
+        machine,
         System::nanoTime,
         new SecureRandom(),
         Thread.ofPlatform().daemon().factory());

@@ -139,6 +139,7 @@ public final class AdminApi implements AutoCloseable {
             features.relays(), features.installCommands(), features.hosts(), features.sessions()),
         new LogGrpcService(features.logs(), features.hosts()),
         new SendingPolicyGrpcService(features.sessions().services().sending()),
+        new CaGrpcService(features.sessions()),
         new EventGrpcService(features.events()));
   }
 }

@@ -1,11 +1,13 @@
 package dev.towline.manager.enrollment;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.directives.Directives;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.enrollment.EnrollmentVerdict.Issued;
 import dev.towline.manager.enrollment.EnrollmentVerdict.Refused;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.manager.fleet.Revoked;
 import dev.towline.manager.fleet.Validities;
 import dev.towline.manager.ids.Ids;
 import dev.towline.manager.nodes.LiveNodes;
@@ -25,6 +27,7 @@ import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
+import dev.towline.runtime.identity.TrustAnchors;
 import java.security.MessageDigest;
 import java.security.PublicKey;
 import java.security.SecureRandom;
@@ -53,19 +56,20 @@ public final class Enrollment {
 
   private final Store store;
   private final Fleet fleet;
-  private final PeerVerifier verifier;
+  private final PeerVerifier everTrusted;
   private final Events events;
   private final Relays relays;
   private final Directives directives;
   private final LiveNodes live;
   private final InstantSource clock;
   private final SecureRandom random;
+  private final Revoked revoked;
   private final AttemptLimit limit;
 
   public Enrollment(
       Store store,
       Fleet fleet,
-      PeerVerifier verifier,
+      Revoked revoked,
       Events events,
       Relays relays,
       Directives directives,
@@ -74,13 +78,15 @@ public final class Enrollment {
       SecureRandom random) {
     this.store = store;
     this.fleet = fleet;
-    this.verifier = verifier;
+    this.everTrusted =
+        new PeerVerifier(() -> new TrustAnchors(fleet.id(), fleet.allRoots()), revoked, clock);
     this.events = events;
     this.relays = relays;
     this.directives = directives;
     this.live = live;
     this.clock = clock;
     this.random = random;
+    this.revoked = revoked;
     this.limit = new AttemptLimit(clock);
   }
 
@@ -127,15 +133,20 @@ public final class Enrollment {
               NEW_COMMAND,
               false));
     }
-    byte[] expected =
-        Signatures.hmacSha256(
-            secret.get(),
-            ENROLL,
-            Fingerprints.sha256(request),
-            nonce,
-            Fingerprints.sha256(fleet.roots().getLast()),
-            Fingerprints.sha256(proof.getFacts().toByteArray()));
-    if (!MessageDigest.isEqual(expected, proof.getProof().toByteArray())) {
+    // Whichever root it was pinned to: a change of the root does not end what was created before.
+    boolean proven =
+        fleet.allRoots().stream()
+            .anyMatch(root ->
+                MessageDigest.isEqual(
+                    Signatures.hmacSha256(
+                        secret.get(),
+                        ENROLL,
+                        Fingerprints.sha256(request),
+                        nonce,
+                        Fingerprints.sha256(root),
+                        Fingerprints.sha256(proof.getFacts().toByteArray())),
+                    proof.getProof().toByteArray()));
+    if (!proven) {
       limit.failed(source);
       events.record(
           "enrollment.proof_invalid",
@@ -166,6 +177,7 @@ public final class Enrollment {
       case Refused refused -> refuse(tokenId, source, refused);
       case Issued issued -> {
         directives.committed(attempt.queued());
+        revoked.reload();
         log.info(
             "enrolled {} ({}) with install command {}",
             issued.identity(),
@@ -180,7 +192,7 @@ public final class Enrollment {
   public EnrollmentVerdict recover(
       List<X509Certificate> chain, byte[] nonce, EnrollmentProof proof, String source) {
     byte[] request = proof.getCertificateRequest().toByteArray();
-    if (!(verifier.checkIgnoringExpiry(chain)
+    if (!(everTrusted.checkIgnoringExpiry(chain)
         instanceof PeerCheck.Trusted(NodeIdentity identity, X509Certificate leaf))) {
       return refuse(
           "unknown",
@@ -191,18 +203,15 @@ public final class Enrollment {
               NEW_COMMAND,
               false));
     }
-    byte[] signed =
-        com.google.protobuf.ByteString.copyFrom(Fingerprints.sha256(request))
-            .concat(com.google.protobuf.ByteString.copyFrom(nonce))
-            .concat(
-                com.google.protobuf.ByteString.copyFrom(
-                    Fingerprints.sha256(fleet.roots().getLast())))
-            .concat(
-                com.google.protobuf.ByteString.copyFrom(
-                    Fingerprints.sha256(proof.getFacts().toByteArray())))
-            .toByteArray();
-    if (!Signatures.verifyP256(
-        leaf.getPublicKey(), RECOVER, signed, proof.getProof().toByteArray())) {
+    boolean proven =
+        fleet.allRoots().stream()
+            .anyMatch(root ->
+                Signatures.verifyP256(
+                    leaf.getPublicKey(),
+                    RECOVER,
+                    recoveryStatement(request, nonce, root, proof.getFacts()),
+                    proof.getProof().toByteArray()));
+    if (!proven) {
       limit.failed(source);
       events.record(
           "enrollment.proof_invalid",
@@ -230,6 +239,14 @@ public final class Enrollment {
                 NEW_COMMAND,
                 false);
           }
+          // A root of earlier times may have been given up because somebody else has its key.
+          if (!tx.nodes().certificates(identity.id()).contains(leaf)) {
+            return new Refused(
+                "CERTIFICATE_UNKNOWN",
+                "the certificate of " + identity + " was not issued by this manager",
+                NEW_COMMAND,
+                false);
+          }
           return issue(tx, identity, key);
         });
     return switch (verdict) {
@@ -239,6 +256,15 @@ public final class Enrollment {
         yield issued;
       }
     };
+  }
+
+  private static byte[] recoveryStatement(
+      byte[] request, byte[] nonce, X509Certificate root, HostFacts facts) {
+    return ByteString.copyFrom(Fingerprints.sha256(request))
+        .concat(ByteString.copyFrom(nonce))
+        .concat(ByteString.copyFrom(Fingerprints.sha256(root)))
+        .concat(ByteString.copyFrom(Fingerprints.sha256(facts.toByteArray())))
+        .toByteArray();
   }
 
   private record Attempt(EnrollmentVerdict verdict, List<QueuedDirective> queued) {
@@ -306,6 +332,12 @@ public final class Enrollment {
     if (before.isPresent()) {
       tx.nodes().updateFacts(node.id(), facts);
       tx.sessions().forgetGeneration(node.id());
+      // Whoever holds a copy of its old key is nobody from now on.
+      revoked.revokeCertificates(
+          tx,
+          new NodeIdentity(fleet.id(), role, node.id()),
+          tx.nodes().certificates(node.id()),
+          "enrolled again");
     }
     Issued issued = issue(tx, new NodeIdentity(fleet.id(), role, node.id()), key);
     return new Attempt(issued, role == Role.RELAY ? relays.enrolled(tx, node.id()) : List.of());

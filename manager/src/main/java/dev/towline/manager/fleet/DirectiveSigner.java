@@ -7,6 +7,7 @@ import dev.towline.proto.v1.RevocationStatement;
 import dev.towline.proto.v1.SignedDirective;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.Certificates;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Signatures;
 import java.security.SecureRandom;
@@ -61,6 +62,11 @@ public final class DirectiveSigner {
         .setSignature(ByteString.copyFrom(Signatures.signEd25519(key, REVOCATIONS, bytes)))
         .addAllSignerChain(chain)
         .build();
+  }
+
+  /** Serial number of its certificate, as revocation lists name it. */
+  String serial() {
+    return Fingerprints.serial(certificate);
   }
 
   Instant halfLife() {

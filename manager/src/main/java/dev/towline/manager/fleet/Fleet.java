@@ -2,6 +2,8 @@ package dev.towline.manager.fleet;
 
 import dev.towline.manager.ids.Ids;
 import dev.towline.proto.v1.SealedRecord;
+import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.DurableFiles;
 import dev.towline.runtime.identity.Fingerprints;
@@ -9,13 +11,11 @@ import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Keys;
 import dev.towline.runtime.identity.NodeIdentity;
-import dev.towline.runtime.identity.Pems;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.TrustAnchors;
 import dev.towline.runtime.sealed.RecordSeal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyPair;
@@ -24,9 +24,12 @@ import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,55 +42,54 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Threading: safe for use by several threads.
  *
- * <p>Failure: a first start that was cut short goes on where it stopped; an authority's key and
- * certificate are one file.
+ * <p>Failure: a first start that was cut short goes on where it stopped; so does a change of the
+ * root, see {@link Authorities}.
  */
 public final class Fleet {
+  public static final ErrorCode CA_PHASE = ErrorCode.user("CA_PHASE");
+
   private static final Logger log = LoggerFactory.getLogger(Fleet.class);
 
   private static final Duration MANAGER_CERTIFICATE = Duration.ofDays(7);
   private static final Duration DIRECTIVE_CERTIFICATE = Duration.ofDays(2);
-  private static final Duration ISSUING_REMAINS = Duration.ofDays(90);
 
-  private final String id;
-  private final CertificateAuthority root;
+  private final Authorities authorities;
   private final InstantSource clock;
   private final SecureRandom random;
-  private final Path directory;
   private final IdentityStore identityStore;
   private final List<String> hostNames;
   private final byte[] recordsKey;
-  private volatile CertificateAuthority issuing;
+  private volatile Trusted trusted;
   private volatile IssuedIdentity manager;
   private volatile @Nullable IssuedIdentity rsa;
   private volatile DirectiveSigner signer;
 
+  /** What follows from the authorities, as one. */
+  private record Trusted(CertificateAuthority issuing, TrustAnchors anchors, CaState state) {}
+
   private Fleet(
-      String id,
-      CertificateAuthority root,
-      CertificateAuthority issuing,
+      Authorities authorities,
       Path data,
       List<String> hostNames,
       InstantSource clock,
       SecureRandom random)
       throws IOException {
-    this.id = id;
-    this.root = root;
-    this.issuing = issuing;
-    this.directory = data.resolve("ca");
+    this.authorities = authorities;
     this.identityStore = new IdentityStore(data.resolve("identity"));
     this.hostNames = List.copyOf(hostNames);
     this.clock = clock;
     this.random = random;
-    this.recordsKey = recordsKey(directory.resolve("records.key"), random);
-    renewIssuing();
+    this.recordsKey = recordsKey(data.resolve("ca").resolve("records.key"), random);
+    authorities.renewIssuing();
+    this.trusted = readTrusted();
     var stored = identityStore.load();
     // The names it is reached under may have changed since.
     this.manager =
         newManager(
             stored
                 .map(IssuedIdentity::identity)
-                .orElseGet(() -> new NodeIdentity(id, Role.MANAGER, Ids.newShort(random))));
+                .orElseGet(() ->
+                    new NodeIdentity(authorities.fleet(), Role.MANAGER, Ids.newShort(random))));
     this.signer = newSigner();
   }
 
@@ -98,21 +100,7 @@ public final class Fleet {
       Path data, List<String> hostNames, InstantSource clock, SecureRandom random) {
     Path directory = data.resolve("ca");
     try {
-      Path name = directory.resolve("fleet");
-      if (!Files.exists(name)) {
-        DurableFiles.replace(name, Ids.newShort(random).getBytes(StandardCharsets.US_ASCII));
-      }
-      String id = Files.readString(name).strip();
-      CertificateAuthority root =
-          Files.exists(directory.resolve("root.pem"))
-              ? load(directory.resolve("root.pem"), id, clock, random)
-              : save(
-                  directory.resolve("root.pem"), CertificateAuthority.newRoot(id, clock, random));
-      CertificateAuthority issuing =
-          Files.exists(directory.resolve("issuing.pem"))
-              ? load(directory.resolve("issuing.pem"), id, clock, random)
-              : save(directory.resolve("issuing.pem"), root.newIssuing());
-      return new Fleet(id, root, issuing, data, hostNames, clock, random);
+      return new Fleet(Authorities.open(directory, clock, random), data, hostNames, clock, random);
     } catch (IOException e) {
       throw new UncheckedIOException("failed to open the fleet's authorities in " + directory, e);
     }
@@ -120,21 +108,42 @@ public final class Fleet {
 
   /** The fleet's name, part of every identity. */
   public String id() {
-    return id;
+    return trusted.anchors().fleet();
   }
 
-  /** Oldest first. */
+  /** The trusted ones, oldest first. */
   public List<X509Certificate> roots() {
-    return List.of(root.certificate());
+    return trusted.anchors().roots();
+  }
+
+  /** Roots that are not trusted any more and lead to the trusted ones, oldest first. */
+  public List<X509Certificate> retiredRoots() {
+    return trusted.state().retired();
+  }
+
+  /** Every root there ever was, oldest first. */
+  public List<X509Certificate> allRoots() {
+    List<X509Certificate> all = new ArrayList<>(retiredRoots());
+    all.addAll(roots());
+    return all;
+  }
+
+  /** The root under which certificates are issued. */
+  public X509Certificate activeRoot() {
+    return trusted.state().active();
   }
 
   public TrustAnchors anchors() {
-    return new TrustAnchors(id, roots());
+    return trusted.anchors();
   }
 
   /** Lower-case hexadecimal SHA-256 of the root, as install commands pin it. */
   public String rootFingerprint() {
-    return Fingerprints.of(root.certificate());
+    return Fingerprints.of(activeRoot());
+  }
+
+  public CaState caState() {
+    return trusted.state();
   }
 
   /** The manager's own, for TLS of every kind. */
@@ -166,11 +175,6 @@ public final class Fleet {
     return RecordSeal.open(recordsKey, record);
   }
 
-  /** The CA that signs members now. */
-  public X509Certificate issuingCertificate() {
-    return issuing.certificate();
-  }
-
   /** What directives are signed with now. */
   public DirectiveSigner signer() {
     return signer;
@@ -178,64 +182,161 @@ public final class Fleet {
 
   /** A certificate for a member, with the chain it presents. */
   public List<X509Certificate> issue(NodeIdentity identity, PublicKey key, Duration validity) {
-    CertificateAuthority authority = issuing;
-    return List.of(authority.issueLeaf(identity, key, validity), authority.certificate());
+    Trusted now = trusted;
+    return chain(now, now.issuing().issueLeaf(identity, key, validity));
   }
 
   /** Renews what has passed half of its life. */
   public synchronized void renew() {
     try {
-      renewIssuing();
-      if (clock.instant().isAfter(manager.halfLife())) {
-        manager = newManager(manager.identity());
+      boolean otherIssuer = authorities.renewIssuing();
+      if (otherIssuer) {
+        trusted = readTrusted();
+      }
+      if (otherIssuer || clock.instant().isAfter(manager.halfLife())) {
+        renewOwn();
         log.info("renewed the manager's certificate until {}", manager.expires());
-        if (rsa != null) {
-          rsa = newRsa(Keys.newRsa(random));
-        }
       }
       if (clock.instant().isAfter(signer.halfLife())) {
         signer = newSigner();
       }
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       log.error("failed to renew the manager's certificates", e);
     }
   }
 
-  private void renewIssuing() throws IOException {
-    if (clock
-        .instant()
-        .plus(ISSUING_REMAINS)
-        .isAfter(issuing.certificate().getNotAfter().toInstant())) {
-      issuing = save(directory.resolve("issuing.pem"), root.newIssuing());
-      log.info("renewed the issuing CA until {}", issuing.certificate().getNotAfter());
+  /** Another key for directives at once; gives the serial number of the one before. */
+  public synchronized String replaceSigner() {
+    String before = signer.serial();
+    signer = newSigner();
+    return before;
+  }
+
+  /** Makes a new root, which members are told of; nothing is issued under it yet. */
+  public synchronized CaState announceRoot() {
+    expect(CaState.Phase.STEADY);
+    return change(authorities::announce, false);
+  }
+
+  /** Issues under the announced root from now on, its own certificates first. */
+  public synchronized CaState reissue() {
+    expect(CaState.Phase.ANNOUNCED);
+    return change(authorities::reissue, true);
+  }
+
+  /** Ends a change of the root: the other one is trusted no more. */
+  public synchronized CaState finish() {
+    expect(CaState.Phase.REISSUING, CaState.Phase.ROLLING_BACK);
+    return change(authorities::forgetOther, false);
+  }
+
+  /** Takes a change of the root back, as far as it has come. */
+  public synchronized CaState rollBack() {
+    expect(CaState.Phase.ANNOUNCED, CaState.Phase.REISSUING);
+    return caState().phase() == CaState.Phase.ANNOUNCED
+        ? change(authorities::forgetOther, false)
+        : change(authorities::takeBack, true);
+  }
+
+  private void expect(CaState.Phase... phases) {
+    CaState.Phase phase = caState().phase();
+    if (!List.of(phases).contains(phase)) {
+      throw new TowlineException(
+          CA_PHASE,
+          "the change of the CA is in phase %s (expected: %s)"
+              .formatted(
+                  phase.label(),
+                  Stream.of(phases).map(CaState.Phase::label).collect(Collectors.joining(" or "))),
+          "see towline ca show");
+    }
+  }
+
+  private interface Change {
+    void run() throws IOException;
+  }
+
+  private CaState change(Change change, boolean otherIssuer) {
+    try {
+      change.run();
+      trusted = readTrusted();
+      if (otherIssuer) {
+        renewOwn();
+        signer = newSigner();
+      } else {
+        // The way from older roots is part of what it presents.
+        manager = withWay(manager);
+        rsa = rsa == null ? null : withWay(rsa);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("the authorities can't be written", e);
+    }
+    CaState state = caState();
+    log.info(
+        "CA {}: root {}{}",
+        state.phase().label(),
+        Fingerprints.of(state.active()),
+        state.other().map(root -> ", and " + Fingerprints.of(root)).orElse(""));
+    return state;
+  }
+
+  private Trusted readTrusted() {
+    return new Trusted(
+        authorities.issuing(),
+        new TrustAnchors(authorities.fleet(), authorities.roots()),
+        authorities.state());
+  }
+
+  /** Whoever knows an older root only finds the way to the present one in what is presented. */
+  private static List<X509Certificate> chain(Trusted now, X509Certificate leaf) {
+    return chain(now, leaf, now.issuing().certificate());
+  }
+
+  private static List<X509Certificate> chain(
+      Trusted now, X509Certificate leaf, X509Certificate issuing) {
+    List<X509Certificate> chain = new ArrayList<>(List.of(leaf, issuing));
+    Stream.concat(now.state().retired().stream(), now.anchors().roots().stream())
+        .filter(root -> !root.getIssuerX500Principal().equals(root.getSubjectX500Principal()))
+        .forEach(chain::add);
+    return chain;
+  }
+
+  private IssuedIdentity withWay(IssuedIdentity identity) {
+    return new IssuedIdentity(
+        identity.identity(),
+        identity.key(),
+        chain(trusted, identity.leaf(), identity.chain().get(1)));
+  }
+
+  private void renewOwn() throws IOException {
+    manager = newManager(manager.identity());
+    if (rsa != null) {
+      rsa = newRsa(Keys.newRsa(random));
     }
   }
 
   private IssuedIdentity newManager(NodeIdentity identity) throws IOException {
-    KeyPair pair = Keys.newP256(random);
-    IssuedIdentity issued =
-        new IssuedIdentity(
-            identity,
-            pair.getPrivate(),
-            List.of(
-                issuing.issueServer(identity, pair.getPublic(), MANAGER_CERTIFICATE, hostNames),
-                issuing.certificate()));
+    IssuedIdentity issued = issueOwn(identity, Keys.newP256(random));
     identityStore.save(issued, roots());
     return issued;
   }
 
   private IssuedIdentity newRsa(KeyPair pair) {
-    NodeIdentity identity = manager.identity();
+    return issueOwn(manager.identity(), pair);
+  }
+
+  private IssuedIdentity issueOwn(NodeIdentity identity, KeyPair pair) {
+    Trusted now = trusted;
     return new IssuedIdentity(
         identity,
         pair.getPrivate(),
-        List.of(
-            issuing.issueServer(identity, pair.getPublic(), MANAGER_CERTIFICATE, hostNames),
-            issuing.certificate()));
+        chain(
+            now,
+            now.issuing().issueServer(identity, pair.getPublic(), MANAGER_CERTIFICATE, hostNames)));
   }
 
   private DirectiveSigner newSigner() {
-    return DirectiveSigner.create(issuing, manager.identity(), DIRECTIVE_CERTIFICATE, random);
+    return DirectiveSigner.create(
+        trusted.issuing(), manager.identity(), DIRECTIVE_CERTIFICATE, random);
   }
 
   private static byte[] recordsKey(Path file, SecureRandom random) throws IOException {
@@ -245,27 +346,5 @@ public final class Fleet {
     byte[] key = RecordSeal.newKey(random);
     DurableFiles.replace(file, Base64.getEncoder().encode(key));
     return key;
-  }
-
-  private static CertificateAuthority load(
-      Path file, String id, InstantSource clock, SecureRandom random) throws IOException {
-    return new CertificateAuthority(
-        id, Pems.readCertificates(file).getFirst(), Pems.readPrivateKey(file), clock, random);
-  }
-
-  /** Key and certificate in one file, because a crash between two would leave a useless key. */
-  private static CertificateAuthority save(Path file, CertificateAuthority authority)
-      throws IOException {
-    String key =
-        "-----BEGIN PRIVATE KEY-----\n"
-            + Base64.getMimeEncoder(64, new byte[] {'\n'})
-                .encodeToString(authority.key().getEncoded())
-            + "\n-----END PRIVATE KEY-----\n";
-    byte[] certificate = Pems.encodeCertificates(List.of(authority.certificate()));
-    DurableFiles.replace(
-        file,
-        (key + new String(certificate, StandardCharsets.US_ASCII))
-            .getBytes(StandardCharsets.US_ASCII));
-    return authority;
   }
 }

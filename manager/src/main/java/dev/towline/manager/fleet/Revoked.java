@@ -1,15 +1,19 @@
 package dev.towline.manager.fleet;
 
+import dev.towline.manager.fleet.TrustStore.RevokedCertificate;
 import dev.towline.manager.nodes.NodeStore.RevokedNode;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.Revocation;
 import dev.towline.proto.v1.RevocationList;
 import dev.towline.proto.v1.RevocationStatement;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Revocations;
+import java.security.cert.X509Certificate;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -21,7 +25,7 @@ public final class Revoked implements Revocations {
 
   private final Store store;
   private final InstantSource clock;
-  private volatile Known known = new Known(0, List.of(), java.util.Set.of());
+  private volatile Known known = new Known(0, List.of(), List.of(), Set.of(), Set.of());
 
   public Revoked(Store store, InstantSource clock) {
     this.store = store;
@@ -29,7 +33,12 @@ public final class Revoked implements Revocations {
     reload();
   }
 
-  private record Known(long number, List<RevokedNode> nodes, java.util.Set<String> ids) {}
+  private record Known(
+      long number,
+      List<RevokedNode> nodes,
+      List<RevokedCertificate> certificates,
+      Set<String> ids,
+      Set<String> serials) {}
 
   /** Grows with each change; 0 when nobody was ever revoked. */
   public long number() {
@@ -42,21 +51,55 @@ public final class Revoked implements Revocations {
     tx.fleet().next(NUMBER);
   }
 
+  /**
+   * Revokes those certificates of a member that are still valid, not the member; {@link #reload} is
+   * due after the commit.
+   */
+  public void revokeCertificates(
+      Tx tx, NodeIdentity identity, List<X509Certificate> certificates, String reason) {
+    long now = clock.millis();
+    for (X509Certificate certificate : certificates) {
+      if (certificate.getNotAfter().getTime() >= now) {
+        revokeCertificate(
+            tx,
+            Fingerprints.serial(certificate),
+            identity,
+            certificate.getNotAfter().getTime(),
+            reason);
+      }
+    }
+  }
+
+  /** Revokes one certificate by its serial number; {@link #reload} is due after the commit. */
+  public void revokeCertificate(
+      Tx tx, String serial, NodeIdentity identity, long expiresMs, String reason) {
+    tx.trust()
+        .revokeCertificate(
+            new RevokedCertificate(serial, identity.uri(), clock.millis(), expiresMs, reason));
+    tx.fleet().next(NUMBER);
+  }
+
   /** Takes over what is stored. */
   public void reload() {
     known =
         store.read(tx -> {
           List<RevokedNode> nodes = tx.nodes().revoked();
+          List<RevokedCertificate> certificates = tx.trust().revokedCertificates(clock.millis());
           return new Known(
               tx.fleet().value(NUMBER).map(Long::parseLong).orElse(0L),
               nodes,
-              nodes.stream().map(RevokedNode::id).collect(Collectors.toUnmodifiableSet()));
+              certificates,
+              nodes.stream().map(RevokedNode::id).collect(Collectors.toUnmodifiableSet()),
+              certificates.stream()
+                  .map(RevokedCertificate::serial)
+                  .collect(Collectors.toUnmodifiableSet()));
         });
   }
 
   @Override
   public boolean isRevoked(NodeIdentity identity, String serial) {
-    return known.ids().contains(identity.id());
+    Known now = known;
+    return now.ids().contains(identity.id()) || now.serials().contains(serial);
   }
 
   public RevocationList signed(Fleet fleet) {
@@ -69,6 +112,14 @@ public final class Revoked implements Revocations {
               .setIdentity(new NodeIdentity(fleet.id(), node.role(), node.id()).uri())
               .setRevokedMs(node.revokedMs())
               .setReason(node.reason()));
+    }
+    for (RevokedCertificate certificate : now.certificates()) {
+      statement.addRevoked(
+          Revocation.newBuilder()
+              .setSerial(certificate.serial())
+              .setIdentity(certificate.identity())
+              .setRevokedMs(certificate.revokedMs())
+              .setReason(certificate.reason()));
     }
     return fleet.signer().sign(statement.build());
   }

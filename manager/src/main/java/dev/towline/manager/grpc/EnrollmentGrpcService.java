@@ -130,6 +130,7 @@ public final class EnrollmentGrpcService extends EnrollmentServiceGrpc.Enrollmen
                         EnrollmentIssued.newBuilder()
                             .addAllChain(Certificates.toProto(issued.chain()))
                             .addAllRoots(Certificates.toProto(fleet.roots()))
+                            .addAllRetiredRoots(Certificates.toProto(fleet.retiredRoots()))
                             .setIdentity(issued.identity().uri()))
                     .build();
             case EnrollmentVerdict.Refused refused ->

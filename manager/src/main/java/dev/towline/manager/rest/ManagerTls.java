@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * TLS of the manager's profile with its own certificates for Jetty's ports. The root goes along, so
- * that a first login can show its fingerprint.
+ * that a first login can show its fingerprint, and those before it.
  *
  * <p>Threading: {@link #reloadIfRenewed} may be called by any thread; new connections get the new
  * certificate, established ones go on.
@@ -29,7 +29,7 @@ final class ManagerTls {
 
   private final Fleet fleet;
   private final SslContextFactory.Server factory;
-  private X509Certificate served;
+  private List<X509Certificate> served;
 
   ManagerTls(Fleet fleet, TlsProfile profile) {
     this.fleet = fleet;
@@ -41,7 +41,7 @@ final class ManagerTls {
     factory.setUseCipherSuitesOrder(true);
     factory.setKeyStore(keyStore());
     factory.setKeyStorePassword("");
-    served = fleet.manager().chain().getFirst();
+    served = fleet.manager().chain();
   }
 
   SslContextFactory.Server factory() {
@@ -50,7 +50,7 @@ final class ManagerTls {
 
   /** Serves the manager's present certificate if it has been renewed. */
   synchronized void reloadIfRenewed() {
-    X509Certificate current = fleet.manager().chain().getFirst();
+    List<X509Certificate> current = fleet.manager().chain();
     if (current.equals(served)) {
       return;
     }
@@ -79,8 +79,13 @@ final class ManagerTls {
 
   private void put(KeyStore store, String alias, IssuedIdentity identity)
       throws GeneralSecurityException {
-    List<X509Certificate> chain = new ArrayList<>(identity.chain());
-    chain.add(fleet.roots().getLast());
+    // From the root of now to the first one: a key store takes a chain in this order only.
+    List<X509Certificate> chain = new ArrayList<>(identity.chain().subList(0, 2));
+    for (X509Certificate root : fleet.allRoots().reversed()) {
+      if (chain.getLast().getIssuerX500Principal().equals(root.getSubjectX500Principal())) {
+        chain.add(root);
+      }
+    }
     store.setKeyEntry(alias, identity.key(), NO_PASSWORD, chain.toArray(X509Certificate[]::new));
   }
 

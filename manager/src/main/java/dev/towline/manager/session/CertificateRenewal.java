@@ -72,6 +72,7 @@ final class CertificateRenewal {
               renewed
                   .addAllChain(Certificates.toProto(chain))
                   .addAllRoots(Certificates.toProto(services.fleet().roots()))
+                  .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
                   .build());
         });
   }

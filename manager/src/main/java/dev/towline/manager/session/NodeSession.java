@@ -20,6 +20,7 @@ import dev.towline.proto.v1.RenewCertificate;
 import dev.towline.proto.v1.RetryAfter;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SessionClosed;
+import dev.towline.proto.v1.TrustUpdate;
 import dev.towline.proto.v1.TunnelReport;
 import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.identity.Certificates;
@@ -29,6 +30,7 @@ import dev.towline.runtime.identity.Role;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -192,6 +194,26 @@ public final class NodeSession {
     });
   }
 
+  /**
+   * Says which roots there are.
+   *
+   * @param renew asks for a renewal, to get a certificate of the present CA
+   */
+  void tellTrust(boolean renew) {
+    run(() -> {
+      if (phase == Phase.LIVE) {
+        link.send(
+            ManagerFrame.newBuilder()
+                .setTrust(
+                    TrustUpdate.newBuilder()
+                        .addAllRoots(Certificates.toProto(services.fleet().roots()))
+                        .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
+                        .setRenew(renew))
+                .build());
+      }
+    });
+  }
+
   /** Looks whether the peer is still trusted and still there. */
   void check() {
     run(() -> {
@@ -343,12 +365,13 @@ public final class NodeSession {
       supersededBy();
       return;
     }
-    displaced.ifPresent(older -> older.run(older::supersededBy));
     if (peer.identity().role() == Role.RELAY) {
       services.registry().forgetTunnels(node());
     }
     opened.interrupted().forEach(services.actions()::changed);
     link.send(ManagerFrame.newBuilder().setWelcome(welcome(opened)).build());
+    // Not before, so that whoever changes sessions without a gap sees none.
+    displaced.ifPresent(older -> older.run(older::supersededBy));
     log.info(
         "session of {} ({}) opened: generation {}",
         opened.node().name(),
@@ -386,6 +409,7 @@ public final class NodeSession {
             .setManagerTimeMs(services.clock().millis())
             .setLastAcceptedDirective(opened.acceptedBefore())
             .addAllRoots(Certificates.toProto(services.fleet().roots()))
+            .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
             .setRecordsKey(ByteString.copyFrom(services.fleet().recordsKey()));
     if (opened.rolledBack()) {
       welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
@@ -477,6 +501,10 @@ public final class NodeSession {
       }
       case RENEW -> renew(frame.getRenew());
       case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
+      case TRUSTED -> {
+        List<String> roots = SessionOpening.fingerprints(frame.getTrusted().getRootsList());
+        writes.add(tx -> tx.trust().trusts(node(), roots, lastHeardMs), () -> {});
+      }
       case GOODBYE -> goodbye(frame.getGoodbye());
       case TUNNEL -> tunnel(frame.getTunnel());
       case RELAY -> {

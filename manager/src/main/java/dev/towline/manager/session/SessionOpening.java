@@ -1,5 +1,6 @@
 package dev.towline.manager.session;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.nodes.Node;
@@ -11,7 +12,9 @@ import dev.towline.manager.session.SessionStore.Opening;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.Hello;
 import dev.towline.proto.v1.Path;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.Role;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
@@ -23,6 +26,9 @@ import java.util.Optional;
 final class SessionOpening {
   /** How many directives a receiver is sent ahead of its receipts. */
   static final int WINDOW = 256;
+
+  private static final int FINGERPRINT = 32;
+  private static final int MOST_ROOTS = 16;
 
   private final Relays relays;
   private final SendingPolicies sending;
@@ -125,6 +131,8 @@ final class SessionOpening {
                     peer.tlsProtocol(),
                     peer.tlsCipherSuite(),
                     nowMs));
+    tx.trust().trusts(id, fingerprints(hello.getTrustedRootsList()), nowMs);
+    tx.trust().presented(id, Fingerprints.of(peer.chain().get(1)), nowMs);
     if (!node.facts().equals(hello.getFacts())) {
       tx.nodes().updateFacts(id, hello.getFacts());
     }
@@ -158,6 +166,15 @@ final class SessionOpening {
       tx.directives().delivered(id, waiting.getLast().sequence());
     }
     return new Outcome.Opened(node, generation, rolledBack, accepted, epoch, waiting, interrupted);
+  }
+
+  /** Hexadecimal; what is too long to be one is none. */
+  static List<String> fingerprints(List<ByteString> roots) {
+    return roots.stream()
+        .filter(root -> root.size() == FINGERPRINT)
+        .limit(MOST_ROOTS)
+        .map(root -> HexFormat.of().formatHex(root.toByteArray()))
+        .toList();
   }
 
   private Optional<Outcome> clone(

@@ -41,10 +41,24 @@ public final class Sessions implements AutoCloseable {
 
   private final SessionServices services;
   private final ScheduledExecutorService timer;
+  private final CaRotation rotation;
 
   public Sessions(SessionServices services, ScheduledExecutorService timer) {
     this.services = services;
     this.timer = timer;
+    this.rotation =
+        new CaRotation(
+            services.store(),
+            services.fleet(),
+            services.revoked(),
+            services.registry(),
+            services.events(),
+            services.clock());
+  }
+
+  /** Changes of the fleet's root. */
+  public CaRotation caRotation() {
+    return rotation;
   }
 
   public Sessions start() {
@@ -55,6 +69,7 @@ public final class Sessions implements AutoCloseable {
         () -> services.store().commit(tx -> tx.sessions().endSilent(manager, started)));
     every(SEEN_PERIOD, this::writeSeen);
     services.heartbeats().start();
+    every(SEEN_PERIOD, rotation::tick);
     every(SEEN_PERIOD, this::expire);
     every(SEEN_PERIOD, services.heartbeats()::flush);
     every(CHECK_PERIOD, services.heartbeats()::check);

@@ -8,6 +8,7 @@ import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.fleet.TrustStore;
 import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.heartbeat.HeartbeatStore;
 import dev.towline.manager.install.ScriptStore;
@@ -59,4 +60,6 @@ public interface Tx {
   LogStore logs();
 
   SendingStore sending();
+
+  TrustStore trust();
 }

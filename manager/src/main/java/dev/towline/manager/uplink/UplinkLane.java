@@ -10,7 +10,6 @@ import dev.towline.proto.v1.UplinkHello;
 import dev.towline.proto.v1.UplinkShare;
 import dev.towline.proto.v1.UplinkWelcome;
 import dev.towline.runtime.sealed.SealedLink;
-import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -81,10 +80,6 @@ final class UplinkLane {
   /** host:port of the proxy's connection, as this manager sees it. */
   String source() {
     return source;
-  }
-
-  List<X509Certificate> chain(X509Certificate leaf) {
-    return uplinks.chain(leaf);
   }
 
   void send(DownlinkFrame frame) {

@@ -15,9 +15,7 @@ import dev.towline.proto.v1.OpenSession;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.sealed.SealedFailure;
 import dev.towline.runtime.sealed.SealedLink;
-import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
-import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -184,12 +182,11 @@ final class UplinkSession implements SessionLink {
       end("IDENTITY_MISMATCH", "the session is not that of " + claimed);
       return false;
     }
-    List<X509Certificate> chain = lane.chain(trusted.leaf());
     session =
         sessions.open(
             new SessionPeer(
                 trusted.identity(),
-                chain,
+                sealed.peerChain(),
                 lane.source(),
                 lane.proxy(),
                 opening.getSourceAddress(),

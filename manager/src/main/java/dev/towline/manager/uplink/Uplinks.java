@@ -14,8 +14,6 @@ import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.buffer.ByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.buffer.PooledByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
-import java.security.cert.X509Certificate;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -57,11 +55,6 @@ public final class Uplinks {
   SealedChannel newChannel() {
     return SealedChannel.server(
         tls, verifier, identity -> identity.role() == Role.AGENT, allocator);
-  }
-
-  /** The chain of a leaf that was just checked. */
-  List<X509Certificate> chain(X509Certificate leaf) {
-    return List.of(leaf, fleet.issuingCertificate());
   }
 
   SendingReports reports() {

@@ -14,6 +14,7 @@ import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.enrollment.EnrollmentToken;
 import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.events.EventRecord;
+import dev.towline.manager.fleet.TrustStore;
 import dev.towline.manager.logs.LogLevel;
 import dev.towline.manager.logs.LogQuery;
 import dev.towline.manager.logs.StoredLog;
@@ -144,6 +145,37 @@ abstract class StoreContract {
     assertThat(many(tx -> tx.nodes().certificates("n1"))).containsExactly(second, first);
     assertThat(one(tx -> tx.nodes().find("n1")).orElseThrow().certificateExpiresMs())
         .isEqualTo(second.getNotAfter().getTime());
+  }
+
+  @Test
+  @Requirement("T3")
+  void trust_reported_isThatOfMembersOnly() {
+    create(node("n1", "web-1", "web", List.of()));
+    create(node("n2", "web-2", "web", List.of()));
+    create(node("n3", "web-3", "web", List.of()));
+    write(tx -> tx.nodes().revoke("n3", 5, "gone"));
+    write(tx -> tx.trust().trusts("n1", List.of("aa", "bb"), 1));
+    write(tx -> tx.trust().presented("n1", "cc", 2));
+    write(tx -> tx.trust().trusts("n1", List.of("bb"), 3));
+    write(tx -> tx.trust().trusts("nobody", List.of("bb"), 3));
+
+    assertThat(many(tx -> tx.trust().members()))
+        .containsExactly(
+            new TrustStore.MemberTrust("n1", Role.AGENT, "web-1", 0, List.of("bb"), "cc"),
+            new TrustStore.MemberTrust("n2", Role.AGENT, "web-2", 0, List.of(), ""));
+  }
+
+  @Test
+  @Requirement("T3")
+  void revokedCertificates_thatHaveEnded_areNotListed() {
+    var one = new TrustStore.RevokedCertificate("01", "spiffe://f/agent/n1", 1, 100, "again");
+    var two = new TrustStore.RevokedCertificate("02", "spiffe://f/agent/n1", 1, 200, "again");
+    write(tx -> tx.trust().revokeCertificate(one));
+    write(tx -> tx.trust().revokeCertificate(two));
+    write(tx -> tx.trust().revokeCertificate(two));
+
+    assertThat(many(tx -> tx.trust().revokedCertificates(100))).containsExactly(one, two);
+    assertThat(many(tx -> tx.trust().revokedCertificates(101))).containsExactly(two);
   }
 
   @Test

@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -170,6 +171,26 @@ public final class ManagerFixture implements AutoCloseable {
   /** A host that is enrolled and can open sessions. */
   public FakeNode host(String name) {
     return node(enrolled(token(0), facts(name)), facts(name));
+  }
+
+  /** An enrolled host with a real session. */
+  public LiveAgent agent(String name) {
+    return agent(name, clock);
+  }
+
+  /**
+   * @param own the host's clock
+   */
+  public LiveAgent agent(String name, InstantSource own) {
+    LiveAgent agent =
+        new LiveAgent(
+            this,
+            directory.resolve("agent-" + names.incrementAndGet()),
+            enrolled(token(0), facts(name)),
+            facts(name),
+            own);
+    peers.add(agent);
+    return agent;
   }
 
   public FakeNode node(IssuedIdentity identity, HostFacts facts) {

@@ -8,6 +8,7 @@ import dev.towline.manager.directives.DirectiveStore;
 import dev.towline.manager.enrollment.TokenStore;
 import dev.towline.manager.events.EventStore;
 import dev.towline.manager.fleet.FleetStateStore;
+import dev.towline.manager.fleet.TrustStore;
 import dev.towline.manager.groups.GroupStore;
 import dev.towline.manager.heartbeat.HeartbeatStore;
 import dev.towline.manager.install.ScriptStore;
@@ -123,5 +124,10 @@ final class SqlTx implements Tx {
   @Override
   public SendingStore sending() {
     return new SqlSendingStore(handle);
+  }
+
+  @Override
+  public TrustStore trust() {
+    return new SqlTrustStore(handle);
   }
 }
