@@ -9,6 +9,8 @@ import dev.towline.proto.v1.ActionTarget;
 import dev.towline.proto.v1.Event;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.GetSendingPolicyRequest;
+import dev.towline.proto.v1.Host;
+import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.ProxySending;
 import dev.towline.proto.v1.RunAction;
@@ -156,8 +158,11 @@ class SendingIT {
       Await.until("what the proxy saw", SendingFleet.BOUND, () -> fleet.kept(1, "presence") == 0);
       assertThat(fleet.events("host.went")).hasSize(2);
       assertThat(fleet.events("host.said_goodbye")).hasSize(1);
-      assertThat(fleet.fleet().towline("hosts", "show", "stopped-1")).contains("stopped");
-      assertThat(fleet.fleet().towline("hosts", "show", "killed-1")).contains("offline");
+      assertThat(fleet.fleet().hosts())
+          .extracting(Host::getName, Host::getState)
+          .containsExactlyInAnyOrder(
+              tuple("stopped-1", HostState.HOST_STATE_STOPPED),
+              tuple("killed-1", HostState.HOST_STATE_OFFLINE));
       // The agent still has its copy: it comes again and is the same.
       killed.start().awaitLine("towline-agent online", SendingFleet.BOUND);
       fleet.fleet().towline("run", "--on", "killed-1", "--no-op");
