@@ -35,9 +35,15 @@ public final class Bench {
       System.exit(2);
       return;
     }
+    Runtime.getRuntime().addShutdownHook(new Thread(Bench::endPrograms, "end-programs"));
     Report report = new Report(System.out);
     benchmark.run(Path.of(System.getProperty("towline.repository", ".")), report);
     report.print();
     System.exit(0);
+  }
+
+  /** What a run that was interrupted still has running. */
+  private static void endPrograms() {
+    ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
   }
 }
