@@ -55,6 +55,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -99,9 +100,7 @@ public final class Manager implements AutoCloseable {
                 .orElseGet(() -> SqliteDatabase.open(config.data().resolve("manager.db"))));
     ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     parts.add(() -> stop(executor));
-    ScheduledExecutorService timer =
-        Executors.newSingleThreadScheduledExecutor(
-            Thread.ofPlatform().name("timer").daemon().factory());
+    ScheduledExecutorService timer = newTimer("timer");
     parts.add(() -> stop(timer));
     Fleet fleet = Fleet.open(config.data(), hostNames(config), clock, random);
     if (config.tlsProfile().wantsRsa()) {
@@ -179,9 +178,7 @@ public final class Manager implements AutoCloseable {
             new Logs(store, clock).start(timer),
             sessions);
     parts.add(Faces.start(services));
-    ScheduledExecutorService alertTimer =
-        Executors.newSingleThreadScheduledExecutor(
-            Thread.ofPlatform().name("alerts").daemon().factory());
+    ScheduledExecutorService alertTimer = newTimer("alerts");
     parts.add(() -> stop(alertTimer));
     AlertSender sender =
         new AlertSender(
@@ -254,6 +251,14 @@ public final class Manager implements AutoCloseable {
     return Stream.concat(config.advertise().stream(), Stream.of("localhost", "127.0.0.1"))
         .distinct()
         .toList();
+  }
+
+  /** What is due after it was stopped is not waited for. */
+  private static ScheduledExecutorService newTimer(String name) {
+    var timer =
+        new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name(name).daemon().factory());
+    timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    return timer;
   }
 
   private static void stop(ExecutorService executor) {
