@@ -26,9 +26,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -158,11 +160,17 @@ class SendingIT {
       Await.until("what the proxy saw", SendingFleet.BOUND, () -> fleet.kept(1, "presence") == 0);
       assertThat(fleet.events("host.went")).hasSize(2);
       assertThat(fleet.events("host.said_goodbye")).hasSize(1);
-      assertThat(fleet.fleet().hosts())
-          .extracting(Host::getName, Host::getState)
-          .containsExactlyInAnyOrder(
-              tuple("stopped-1", HostState.HOST_STATE_STOPPED),
-              tuple("killed-1", HostState.HOST_STATE_OFFLINE));
+      // A manager that was killed gives hosts time to come back before it calls them lost.
+      Await.until(
+          "the one to be stopped and the other lost",
+          SendingFleet.BOUND,
+          () ->
+              fleet.fleet().hosts().stream()
+                  .collect(Collectors.toMap(Host::getName, Host::getState))
+                  .equals(
+                      Map.of(
+                          "stopped-1", HostState.HOST_STATE_STOPPED,
+                          "killed-1", HostState.HOST_STATE_OFFLINE)));
       // The agent still has its copy: it comes again and is the same.
       killed.start().awaitLine("towline-agent online", SendingFleet.BOUND);
       fleet.fleet().towline("run", "--on", "killed-1", "--no-op");
