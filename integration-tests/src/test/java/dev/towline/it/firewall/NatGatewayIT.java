@@ -127,7 +127,7 @@ final class NatGatewayIT {
             "firewall: on",
             "owner: firewalld",
             "owner: ufw and Docker and fail2ban",
-            "ufw allow PORT/tcp");
+            "ufw allow 7118/tcp");
     assertThat(fleet.towline("firewall", "test", GATEWAY, "--from", "203.0.113.9", "--port", "80"))
         .contains("is denied: there are allow rules");
     assertThat(fleet.towline("firewall", "test", GATEWAY, "--from", "10.1.2.3", "--port", "80"))
