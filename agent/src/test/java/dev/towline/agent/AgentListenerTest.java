@@ -15,12 +15,12 @@ import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -31,6 +31,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,12 +51,12 @@ final class AgentListenerTest {
 
   @BeforeEach
   void start() throws IOException {
-    port = freePort();
+    port = FreePorts.next();
     new IdentityStore(directory.resolve("identity"))
         .save(fleet.issue(Role.AGENT, "a1"), fleet.roots());
     new NodeConfig(
             "host-1",
-            List.of(new ServerAddress("127.0.0.1", freePort())),
+            List.of(new ServerAddress("127.0.0.1", FreePorts.next())),
             JsonMapper.shared().createObjectNode())
         .save(directory.resolve("config.json"));
     Files.writeString(
@@ -136,8 +137,7 @@ final class AgentListenerTest {
         });
   }
 
-  private Dialled dial(
-      @org.jspecify.annotations.Nullable IssuedIdentity identity, TestFleet trusted, String id) {
+  private Dialled dial(@Nullable IssuedIdentity identity, TestFleet trusted, String id) {
     ManagedChannel channel =
         channels.open(
             new ServerAddress("127.0.0.1", port),
@@ -166,19 +166,6 @@ final class AgentListenerTest {
     @Override
     public void onCompleted() {
       over.complete(Status.OK);
-    }
-  }
-
-  /** Below the ports that connections get, so that none of them takes it. */
-  private static int freePort() {
-    var random = new SecureRandom();
-    while (true) {
-      int port = 20_000 + random.nextInt(12_000);
-      try (var _ = new ServerSocket(port)) {
-        return port;
-      } catch (IOException _) {
-        // Taken: another one.
-      }
     }
   }
 }

@@ -27,9 +27,8 @@ import dev.towline.runtime.session.SessionObserver;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
+import dev.towline.testing.FreePorts;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -77,10 +76,10 @@ final class RotationFigures implements Bench.Benchmark {
         new ManagerConfig(
             directory.resolve("manager"),
             "127.0.0.1",
-            freePort(),
-            freePort(),
-            freePort(),
-            freePort(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
             List.of("127.0.0.1"),
             Optional.empty(),
             Optional.empty(),
@@ -298,12 +297,6 @@ final class RotationFigures implements Bench.Benchmark {
         throw new IllegalStateException("waited in vain for " + what);
       }
       LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     }
   }
 }

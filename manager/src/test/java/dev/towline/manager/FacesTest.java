@@ -20,6 +20,7 @@ import dev.towline.proto.v1.SignInRequest;
 import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
@@ -31,9 +32,8 @@ import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.MetadataUtils;
-import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -80,10 +80,10 @@ final class FacesTest {
         new ManagerConfig(
             directory.resolve("data"),
             "127.0.0.1",
-            freePort(),
-            freePort(),
-            freePort(),
-            freePort(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
             List.of("127.0.0.1"),
             Optional.of(packages),
             Optional.of(password),
@@ -310,8 +310,7 @@ final class FacesTest {
   }
 
   private static HttpResponse<String> signIn(String password, String site) throws Exception {
-    String form =
-        "user=admin&password=" + java.net.URLEncoder.encode(password, StandardCharsets.UTF_8);
+    String form = "user=admin&password=" + URLEncoder.encode(password, StandardCharsets.UTF_8);
     return http.send(
         HttpRequest.newBuilder(URI.create(console + "/sign-in"))
             .header("Content-Type", "application/x-www-form-urlencoded")
@@ -327,11 +326,5 @@ final class FacesTest {
       request.headers(headers);
     }
     return http.send(request.build(), BodyHandlers.ofString());
-  }
-
-  private static int freePort() throws IOException {
-    try (var socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 }

@@ -24,11 +24,13 @@ import org.slf4j.LoggerFactory;
 public final class QuietDoor implements Door {
   private static final Logger log = LoggerFactory.getLogger(QuietDoor.class);
   private static final Duration AGAIN = Duration.ofSeconds(5);
+  private static final Duration FREED_WITHIN = Duration.ofSeconds(5);
 
   private final ServerSocketChannel socket;
   private final int port;
   private final RealDoor real;
   private final CountDownLatch closed = new CountDownLatch(1);
+  private final Thread waiter;
   private @Nullable Door opened;
 
   /** Opens the door that takes managers in. */
@@ -37,10 +39,11 @@ public final class QuietDoor implements Door {
     Door open(int port) throws IOException;
   }
 
-  private QuietDoor(ServerSocketChannel socket, int port, RealDoor real) {
+  private QuietDoor(ServerSocketChannel socket, int port, RealDoor real, ThreadFactory threads) {
     this.socket = socket;
     this.port = port;
     this.real = real;
+    this.waiter = threads.newThread(this::await);
   }
 
   /**
@@ -50,9 +53,9 @@ public final class QuietDoor implements Door {
     ServerSocketChannel socket = ServerSocketChannel.open();
     try {
       socket.bind(new InetSocketAddress(port));
-      var door =
-          new QuietDoor(socket, ((InetSocketAddress) socket.getLocalAddress()).getPort(), real);
-      threads.newThread(door::await).start();
+      int bound = ((InetSocketAddress) socket.getLocalAddress()).getPort();
+      var door = new QuietDoor(socket, bound, real, threads);
+      door.waiter.start();
       return door;
     } catch (IOException e) {
       socket.close();
@@ -65,6 +68,7 @@ public final class QuietDoor implements Door {
     return port;
   }
 
+  /** Returns once the port is free: the system holds it as long as a thread waits in accept. */
   @Override
   public void close() {
     closed.countDown();
@@ -74,6 +78,13 @@ public final class QuietDoor implements Door {
       }
     }
     closeSocket();
+    try {
+      if (!waiter.join(FREED_WITHIN)) {
+        log.warn("port {} is still held after {}", port, FREED_WITHIN);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void await() {

@@ -4,7 +4,6 @@ import dev.towline.it.fleet.Program;
 import dev.towline.testing.Await;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,11 +47,6 @@ final class Processes {
   }
 
   /** A port that nothing listens on, on any address. */
-  static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
-  }
 
   /** Waits until something listens there; the connection that asks is closed at once. */
   static void awaitListener(Program program, InetSocketAddress address) {

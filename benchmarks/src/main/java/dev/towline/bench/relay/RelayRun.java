@@ -4,6 +4,7 @@ import dev.towline.it.fleet.LoopbackAddresses;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
 import dev.towline.testing.Await;
+import dev.towline.testing.FreePorts;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -92,8 +93,8 @@ public final class RelayRun {
     Files.createDirectories(directory.resolve("logs"));
     LoopbackAddresses addresses = LoopbackAddresses.free(new Random());
     InetSocketAddress sinkAddress = new InetSocketAddress(addresses.host(10), 9000);
-    InetSocketAddress delayed = new InetSocketAddress(addresses.host(5), Processes.freePort());
-    InetSocketAddress behindDelay = new InetSocketAddress(addresses.host(4), Processes.freePort());
+    InetSocketAddress delayed = new InetSocketAddress(addresses.host(5), FreePorts.next());
+    InetSocketAddress behindDelay = new InetSocketAddress(addresses.host(4), FreePorts.next());
     Path parentConfig =
         Files.writeString(
             directory.resolve("parent.yaml"),
@@ -105,7 +106,7 @@ public final class RelayRun {
       fleet.startManager();
       Program parent =
           fleet.startParentRelay("parent-1", List.of("--config", parentConfig.toString()));
-      InetSocketAddress near = new InetSocketAddress(addresses.host(3), Processes.freePort());
+      InetSocketAddress near = new InetSocketAddress(addresses.host(3), FreePorts.next());
       TowlinePassage towline =
           TowlinePassage.start(fleet, parent, "child-1", Peers.text(near), near);
       try (Passage ssh = peers.ssh();

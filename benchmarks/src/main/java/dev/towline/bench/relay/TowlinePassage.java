@@ -2,6 +2,7 @@ package dev.towline.bench.relay;
 
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
+import dev.towline.testing.FreePorts;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -50,7 +51,7 @@ record TowlinePassage(InetSocketAddress entry, Program parent, Program child) im
                 "--listen",
                 Peers.text(listen),
                 "--loopback-port",
-                Integer.toString(Processes.freePort())));
+                Integer.toString(FreePorts.next())));
     return new TowlinePassage(new InetSocketAddress(host, 8443), parent, child);
   }
 }

@@ -16,12 +16,12 @@ import dev.towline.proto.v1.HostState;
 import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.testing.Await;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -77,7 +77,7 @@ class DirectionsIT {
     }
     fleet.awaitOnline(hosts.size(), BOUND);
     for (String host : hosts.values()) {
-      set(host, Map.of(EffectivePolicy.LISTEN_PORT, String.valueOf(freePort())));
+      set(host, Map.of(EffectivePolicy.LISTEN_PORT, String.valueOf(FreePorts.next())));
     }
     for (Direction direction :
         List.of(
@@ -164,7 +164,7 @@ class DirectionsIT {
         "web-1",
         Map.of(
             EffectivePolicy.LISTEN_PORT,
-            String.valueOf(freePort()),
+            String.valueOf(FreePorts.next()),
             "connection.address",
             "inherited",
             EffectivePolicy.DIRECTION,
@@ -189,9 +189,9 @@ class DirectionsIT {
         "web-1",
         Map.of(
             EffectivePolicy.LISTEN_PORT,
-            String.valueOf(freePort()),
+            String.valueOf(FreePorts.next()),
             "connection.address",
-            "127.0.0.1:" + freePort() + ",nowhere.invalid",
+            "127.0.0.1:" + FreePorts.next() + ",nowhere.invalid",
             EffectivePolicy.DIRECTION,
             Direction.MANAGER_INITIATED.label()));
 
@@ -227,7 +227,7 @@ class DirectionsIT {
     fleet.awaitOnline(agents, BOUND);
     Map<String, Direction> last = new HashMap<>();
     for (int i = 0; i < agents; i++) {
-      set("web-" + i, Map.of(EffectivePolicy.LISTEN_PORT, String.valueOf(freePort())));
+      set("web-" + i, Map.of(EffectivePolicy.LISTEN_PORT, String.valueOf(FreePorts.next())));
       last.put("web-" + i, Direction.BIDIRECTIONAL);
     }
     for (int i = 0; i < changes; i++) {
@@ -295,17 +295,5 @@ class DirectionsIT {
               && host.getReport().getDirection().equals(direction.label())
               && policy(name).getUpToDate();
         });
-  }
-
-  /** Below the ports that connections get, so that none of them takes it. */
-  private int freePort() {
-    while (true) {
-      int port = 20_000 + random.nextInt(12_000);
-      try (var _ = new ServerSocket(port)) {
-        return port;
-      } catch (IOException _) {
-        // Taken: another one.
-      }
-    }
   }
 }

@@ -5,10 +5,9 @@ import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.Path.Kind;
+import dev.towline.testing.FreePorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -63,13 +62,10 @@ final class ParityFleet implements AutoCloseable {
   /** These are on 127.0.0.1, which other fleets use as well. */
   private static List<String> relayPorts() throws IOException {
     return List.of(
-        "--loopback-port", String.valueOf(freePort()), "--metrics", "127.0.0.1:" + freePort());
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
-      return socket.getLocalPort();
-    }
+        "--loopback-port",
+        String.valueOf(FreePorts.next()),
+        "--metrics",
+        "127.0.0.1:" + FreePorts.next());
   }
 
   private void startProxy(String cluster, String address, List<String> route) {

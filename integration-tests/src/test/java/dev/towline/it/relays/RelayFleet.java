@@ -10,9 +10,7 @@ import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.HostTrace;
 import dev.towline.proto.v1.RelayInfo;
 import dev.towline.testing.Await;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
+import dev.towline.testing.FreePorts;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,7 +59,7 @@ final class RelayFleet implements AutoCloseable {
   }
 
   Place place(String name) {
-    return new Place(name, fleet.host(++used), freePort(), freePort());
+    return new Place(name, fleet.host(++used), FreePorts.next(), FreePorts.next());
   }
 
   /** Starts a relay with this enrollment file; does not wait for it. */
@@ -162,14 +160,6 @@ final class RelayFleet implements AutoCloseable {
 
   HostTrace trace(String host) {
     return fleet.admin().hosts().getHostTrace(GetHostRequest.newBuilder().setHost(host).build());
-  }
-
-  static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
   }
 
   @Override

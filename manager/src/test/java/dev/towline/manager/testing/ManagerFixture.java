@@ -19,10 +19,7 @@ import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
+import dev.towline.testing.FreePorts;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -65,10 +62,10 @@ public final class ManagerFixture implements AutoCloseable {
         new ManagerConfig(
             directory.resolve("manager"),
             "127.0.0.1",
-            freePort(),
-            freePort(),
-            freePort(),
-            freePort(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
+            FreePorts.next(),
             List.of("127.0.0.1"),
             Optional.empty(),
             Optional.empty(),
@@ -214,13 +211,5 @@ public final class ManagerFixture implements AutoCloseable {
     }
     manager.close();
     channels.close();
-  }
-
-  private static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

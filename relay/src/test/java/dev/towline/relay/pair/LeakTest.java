@@ -3,6 +3,7 @@ package dev.towline.relay.pair;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -76,7 +77,7 @@ final class LeakTest {
   @Requirement("R1")
   void targetRefuses_againAndAgain_leavesNothing() throws Exception {
     try (Target echo = Target.echo();
-        Pair pair = new Pair("127.0.0.1:" + Pair.freePort(), echo.address()).connected()) {
+        Pair pair = new Pair("127.0.0.1:" + FreePorts.next(), echo.address()).connected()) {
       refused(pair);
       awaitNothing(pair);
       long descriptors = Traffic.descriptors();

@@ -19,11 +19,11 @@ import dev.towline.relay.tunnel.CreditBudget;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.TlsProfile;
+import dev.towline.testing.FreePorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -79,7 +79,7 @@ final class Pair implements AutoCloseable {
     this.fleet = fleet;
     this.childIdentity = fleet.issue(Role.RELAY, "child-1");
     this.parentIdentity = fleet.issue(Role.RELAY, "parent-1");
-    this.childPort = freePort();
+    this.childPort = FreePorts.next();
     this.child = newChild(childPort);
     startRegistered(child);
     this.parent = newParent(parentIdentity, fleet, session, publicHttp);
@@ -222,14 +222,6 @@ final class Pair implements AutoCloseable {
       socket.setTcpNoDelay(true);
       socket.setSoTimeout(20_000);
       return socket;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

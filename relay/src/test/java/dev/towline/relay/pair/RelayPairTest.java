@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.towline.proto.v1.TunnelReport;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -126,7 +127,7 @@ final class RelayPairTest {
   @Test
   @Requirement("R1")
   void targetUnreachable_hostSeesAReset() throws Exception {
-    String nobody = "127.0.0.1:" + Pair.freePort();
+    String nobody = "127.0.0.1:" + FreePorts.next();
     try (Pair pair = new Pair(nobody, nobody).connected();
         Socket socket = Pair.connect(pair.sessionPort())) {
       assertThatThrownBy(() -> socket.getInputStream().read()).isInstanceOf(SocketException.class);

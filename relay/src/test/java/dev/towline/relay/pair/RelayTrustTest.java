@@ -12,6 +12,7 @@ import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
@@ -116,7 +117,7 @@ final class RelayTrustTest {
   void parent_childTakenOffTheList_isLeft() {
     try (Target target = Target.echo();
         Pair pair = new Pair(target.address(), target.address()).connected()) {
-      int other = Pair.freePort();
+      int other = FreePorts.next();
       pair.parent.children(List.of(Pair.listed("child-9", other, new byte[0])));
 
       Await.until("child left", () -> pair.child.links().isEmpty());
@@ -129,7 +130,7 @@ final class RelayTrustTest {
   void unregisteredChild_pairedParent_onlyItsEnrollmentPasses() throws Exception {
     try (Target manager = Target.echo();
         Pair pair = new Pair(manager.address(), manager.address())) {
-      int port = Pair.freePort();
+      int port = FreePorts.next();
       RelayChild fresh = pair.newChild(port);
       fresh.startUnregistered(
           pair.fleet.id(), Fingerprints.of(pair.fleet.root()), new PairingKey(SECRET));
@@ -163,7 +164,7 @@ final class RelayTrustTest {
   void unregisteredChild_withTheWrongSecret_isRefused() throws Exception {
     try (Target manager = Target.echo();
         Pair pair = new Pair(manager.address(), manager.address())) {
-      int port = Pair.freePort();
+      int port = FreePorts.next();
       RelayChild fresh = pair.newChild(port);
       fresh.startUnregistered(
           pair.fleet.id(), Fingerprints.of(pair.fleet.root()), new PairingKey(OTHER_SECRET));
@@ -180,7 +181,7 @@ final class RelayTrustTest {
   void unregisteredChild_parentWithoutPairing_refusesTheSelfSignedKey() throws Exception {
     try (Target manager = Target.echo();
         Pair pair = new Pair(manager.address(), manager.address())) {
-      int port = Pair.freePort();
+      int port = FreePorts.next();
       RelayChild fresh = pair.newChild(port);
       fresh.startUnregistered(
           pair.fleet.id(), Fingerprints.of(pair.fleet.root()), new PairingKey(SECRET));
@@ -198,7 +199,7 @@ final class RelayTrustTest {
     TestFleet other = new TestFleet("test-fleet");
     try (Target manager = Target.echo();
         Pair pair = new Pair(manager.address(), manager.address())) {
-      int port = Pair.freePort();
+      int port = FreePorts.next();
       RelayChild fresh = pair.newChild(port);
       fresh.startUnregistered(
           pair.fleet.id(), Fingerprints.of(pair.fleet.root()), new PairingKey(SECRET));

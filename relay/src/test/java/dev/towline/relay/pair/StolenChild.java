@@ -11,6 +11,7 @@ import dev.towline.proto.v1.RelayPong;
 import dev.towline.proto.v1.RelayServiceGrpc;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.tls.FleetTls;
+import dev.towline.testing.FreePorts;
 import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
@@ -40,7 +41,7 @@ final class StolenChild extends RelayServiceGrpc.RelayServiceImplBase implements
 
   private StolenChild(Pair pair) throws IOException {
     Optional<IssuedIdentity> identity = Optional.of(pair.childIdentity);
-    port = Pair.freePort();
+    port = FreePorts.next();
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
             .sslContext(FleetTls.server(() -> identity, pair.fleet.verifier(), ClientAuth.REQUIRE))

@@ -1,0 +1,35 @@
+package dev.towline.testing;
+
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.security.SecureRandom;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Ports a test can listen on later. They lie below those the kernel gives to outgoing connections,
+ * any of which could take one between the asking and the listening. Safe for use by several
+ * threads.
+ */
+public final class FreePorts {
+  private static final int LOWEST = 20_000;
+  private static final int COUNT = 12_000;
+  private static final SecureRandom random = new SecureRandom();
+  private static final Set<Integer> given = ConcurrentHashMap.newKeySet();
+
+  private FreePorts() {}
+
+  /** A TCP port nobody listens on at any address, given out once in this process. */
+  public static int next() {
+    while (true) {
+      int port = LOWEST + random.nextInt(COUNT);
+      try (var _ = new ServerSocket(port)) {
+        if (given.add(port)) {
+          return port;
+        }
+      } catch (IOException _) {
+        // Taken: another one.
+      }
+    }
+  }
+}
