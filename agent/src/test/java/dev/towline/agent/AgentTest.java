@@ -93,7 +93,7 @@ final class AgentTest {
   }
 
   @Test
-  @dev.towline.testing.Requirement("F3")
+  @Requirement("F3")
   void firewallTest_firewallIsOff_saysWhatWouldHappen() throws Exception {
     run(data("a"));
     FakeConversation talk = manager.conversation(0);

@@ -14,6 +14,7 @@ import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.RootSuccession;
 import io.grpc.StatusRuntimeException;
 import java.nio.file.Path;
+import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -106,7 +107,7 @@ final class LoginCommand implements Callable<Integer> {
   }
 
   private PinnedTrust trust(ManagerAddress address) {
-    List<java.security.cert.X509Certificate> chain = context.connections().presentedChain(address);
+    List<X509Certificate> chain = context.connections().presentedChain(address);
     if (fingerprint != null) {
       return PinnedTrust.of(chain, fingerprint, address.url());
     }

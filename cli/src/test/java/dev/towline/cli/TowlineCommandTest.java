@@ -14,6 +14,7 @@ import dev.towline.testing.Requirement;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -81,7 +84,7 @@ final class TowlineCommandTest {
   void login_fingerprintWithColonsPinned_asksNothing() {
     answer = "n";
 
-    String colons = fingerprint().toUpperCase(java.util.Locale.ROOT).replaceAll("(..)(?=.)", "$1:");
+    String colons = fingerprint().toUpperCase(Locale.ROOT).replaceAll("(..)(?=.)", "$1:");
 
     assertThat(login("--ca-fingerprint", colons)).isZero();
   }
@@ -359,10 +362,10 @@ final class TowlineCommandTest {
     try {
       Files.writeString(password, FakeAdmin.PASSWORD + "\n");
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
     String[] base = {"login", "https://manager:8444", "--password-file", password.toString()};
-    String[] all = java.util.Arrays.copyOf(base, base.length + more.length);
+    String[] all = Arrays.copyOf(base, base.length + more.length);
     System.arraycopy(more, 0, all, base.length, more.length);
     return towline(all);
   }

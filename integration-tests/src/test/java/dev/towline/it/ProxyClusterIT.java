@@ -16,6 +16,7 @@ import dev.towline.proto.v1.Proxy;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer.OrderAnnotation;
@@ -128,9 +129,7 @@ final class ProxyClusterIT {
   void clientsWithoutADirectRoute_areNamed_andOnlyStrandedWhenThatIsMeant() {
     var fleet = topology.fleet();
     List<String> names =
-        java.util.stream.Stream.concat(
-                topology.agents().stream().map(Host::name), java.util.stream.Stream.of("late"))
-            .toList();
+        Stream.concat(topology.agents().stream().map(Host::name), Stream.of("late")).toList();
 
     Result refused = fleet.run("proxies", "disconnect", ProxyCluster.CLUSTER);
 

@@ -7,6 +7,7 @@ import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.proto.v1.RelayReport;
 import dev.towline.proto.v1.RelaySetting;
 import dev.towline.relay.child.ChildAuthority;
+import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.child.RelayChild;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.parent.ChildListStore;
@@ -95,7 +96,7 @@ final class LiveRelay implements AutoCloseable {
       FleetMember member,
       NodeConfig config,
       OpenTunnels tunnels,
-      Function<dev.towline.relay.child.ChildSettings, RelayChild> newChild,
+      Function<ChildSettings, RelayChild> newChild,
       Clock clock,
       SecureRandom random,
       Executor blocking,

@@ -5,6 +5,7 @@ import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.TunnelReport;
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.child.Origin;
+import dev.towline.relay.child.RelayChild;
 import dev.towline.relay.link.PairingKey;
 import dev.towline.relay.link.RelayIo;
 import dev.towline.relay.parent.ChildListHandler;
@@ -185,9 +186,9 @@ final class Relay {
     RelayPlan plan = RelayPlan.of(withPairing(given));
     CreditBudget budget = new CreditBudget(plan.tunnelMemory());
     AtomicReference<@Nullable OpenTunnels> passing = new AtomicReference<>();
-    Function<ChildSettings, dev.towline.relay.child.RelayChild> newChild =
+    Function<ChildSettings, RelayChild> newChild =
         settings ->
-            new dev.towline.relay.child.RelayChild(
+            new RelayChild(
                 around.io(),
                 settings,
                 budget,
@@ -206,13 +207,13 @@ final class Relay {
                 around.status()::changed);
     Optional<EnrollmentFile> file = enrollment(given);
     boolean registered = new IdentityStore(data.resolve("identity")).load().isPresent();
-    dev.towline.relay.child.RelayChild child = null;
+    RelayChild child = null;
     if (plan.child().isPresent() && !registered && file.isPresent()) {
       child = newChild.apply(plan.child().get());
     }
     try {
       if (child != null && file.isPresent()) {
-        dev.towline.relay.child.RelayChild unregistered = child;
+        RelayChild unregistered = child;
         unregistered.startUnregistered(
             file.get().fleet(),
             file.get().caFingerprint(),

@@ -12,6 +12,7 @@ import dev.towline.runtime.firewall.Verdict;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -136,7 +137,7 @@ final class FirewallText {
           .filter(address -> like == null || address.v6() == like.v6())
           .findFirst()
           .orElseThrow(() -> new IllegalArgumentException("to: this host has no such address"));
-    } catch (java.net.SocketException e) {
+    } catch (SocketException e) {
       throw new IllegalArgumentException("to: give an address of the host", e);
     }
   }

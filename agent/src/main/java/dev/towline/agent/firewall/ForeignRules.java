@@ -1,6 +1,8 @@
 package dev.towline.agent.firewall;
 
+import dev.towline.runtime.identity.Fingerprints;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -125,10 +127,7 @@ public record ForeignRules(Map<String, String> parts) {
   }
 
   static String digest(String text) {
-    return HexFormat.of()
-        .formatHex(
-            dev.towline.runtime.identity.Fingerprints.sha256(
-                text.getBytes(java.nio.charset.StandardCharsets.UTF_8)));
+    return HexFormat.of().formatHex(Fingerprints.sha256(text.getBytes(StandardCharsets.UTF_8)));
   }
 
   private static void put(

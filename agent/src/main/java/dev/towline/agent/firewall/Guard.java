@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /** Starts {@code guard.sh} where neither the agent's end nor its service's takes it along. */
 final class Guard {
@@ -52,7 +53,7 @@ final class Guard {
       if (looks-- == 0) {
         throw new IOException("the guard has not started within " + START);
       }
-      java.util.concurrent.TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+      TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.towline.agent.rehome;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Rehome;
@@ -148,8 +149,7 @@ public final class RehomeHandler implements DirectiveHandler {
   }
 
   private DirectiveEnd end(Outcome outcome, Instant started, String detail) {
-    return new DirectiveEnd(
-        outcome, 0, com.google.protobuf.ByteString.EMPTY, false, started, clock.instant(), detail);
+    return new DirectiveEnd(outcome, 0, ByteString.EMPTY, false, started, clock.instant(), detail);
   }
 
   private static Duration atMost(Duration longest, long millis) {

@@ -8,6 +8,7 @@ import dev.towline.runtime.testing.Await;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -263,10 +264,10 @@ final class FirewallEngineTest {
   @Test
   @Requirement("F5")
   void natRulesLost_doctorSaysSo_andRestoresTheSnapshotOnOrder() throws Exception {
-    java.nio.file.Files.createDirectories(root.resolve("etc"));
-    java.nio.file.Files.createFile(root.resolve("etc/use_dsa_with_iptables"));
-    java.nio.file.Files.createDirectories(root.resolve("proc/sys/net/ipv4"));
-    java.nio.file.Files.writeString(root.resolve("proc/sys/net/ipv4/ip_forward"), "1\n");
+    Files.createDirectories(root.resolve("etc"));
+    Files.createFile(root.resolve("etc/use_dsa_with_iptables"));
+    Files.createDirectories(root.resolve("proc/sys/net/ipv4"));
+    Files.writeString(root.resolve("proc/sys/net/ipv4/ip_forward"), "1\n");
     engine.set("good", rules(1), LIMIT);
     String before = topology.sh(topology.gateway, "iptables-nft-save -t nat | grep ^-A");
     var doctor = new Doctor(topology.commands(), root, data, Clock.systemUTC());

@@ -2,12 +2,14 @@ package dev.towline.agent.logs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.towline.proto.state.v1.FilePositions;
 import dev.towline.proto.v1.LogBatch;
 import dev.towline.proto.v1.LogRecord;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
+import dev.towline.runtime.identity.Revocations;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import dev.towline.runtime.spool.DiskFiles;
@@ -23,12 +25,15 @@ import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** What is appended to files, and the agent's own log, on the way to whoever acknowledges it. */
 @Requirement("H1")
@@ -48,7 +53,7 @@ class LogShipperTest {
             new IdentityStore(directory.resolve("identity")),
             identity,
             fleet.roots(),
-            dev.towline.runtime.identity.Revocations.NONE,
+            Revocations.NONE,
             Clock.systemUTC());
     shipper =
         new LogShipper(
@@ -133,7 +138,7 @@ class LogShipperTest {
   void batch_notAcknowledged_isSentAgainOverTheNextWay() throws Exception {
     program.attach();
     start(directory.resolve("none.log"));
-    org.slf4j.LoggerFactory.getLogger("test.Program").info("kept until stored");
+    LoggerFactory.getLogger("test.Program").info("kept until stored");
     shipper.open(sent::add);
     Await.until("the record", BOUND, () -> messages().contains("Program: kept until stored"));
     SignedLogBatch first = sent.getFirst();
@@ -152,7 +157,7 @@ class LogShipperTest {
     shipper.closed();
     List<SignedLogBatch> third = new CopyOnWriteArrayList<>();
     shipper.open(third::add);
-    org.slf4j.LoggerFactory.getLogger("test.Program").info("another");
+    LoggerFactory.getLogger("test.Program").info("another");
     Await.until(
         "another",
         BOUND,
@@ -193,8 +198,7 @@ class LogShipperTest {
   }
 
   private long readUpTo() throws IOException {
-    return dev.towline.proto.state.v1.FilePositions.parseFrom(
-            Files.readAllBytes(directory.resolve("positions")))
+    return FilePositions.parseFrom(Files.readAllBytes(directory.resolve("positions")))
         .getPositions(0)
         .getOffset();
   }
@@ -237,7 +241,7 @@ class LogShipperTest {
 
   /** As a manager stores them. */
   private List<String> distinct() {
-    java.util.Set<String> seen = new java.util.HashSet<>();
+    Set<String> seen = new HashSet<>();
     List<String> stored = new ArrayList<>();
     for (LogBatch batch : batches()) {
       long sequence = batch.getFirstSequence();

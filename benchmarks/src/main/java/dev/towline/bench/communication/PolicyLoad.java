@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
 
 /**
  * Many agents' sessions in one process, over several ways in turn, each with the session of a real
@@ -134,7 +136,7 @@ public final class PolicyLoad {
     }
   }
 
-  private static java.util.concurrent.ThreadFactory threads(String prefix) {
+  private static ThreadFactory threads(String prefix) {
     return Thread.ofPlatform().daemon().name(prefix, 0).factory();
   }
 
@@ -177,7 +179,7 @@ public final class PolicyLoad {
     }
 
     @Override
-    public void heartbeatAnswered(java.time.Instant managerTime) {
+    public void heartbeatAnswered(Instant managerTime) {
       if (port > 0 && !turned) {
         // The manager knows now where to dial.
         turned = true;

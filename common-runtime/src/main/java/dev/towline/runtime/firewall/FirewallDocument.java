@@ -6,6 +6,7 @@ import dev.towline.runtime.firewall.FirewallRule.Action;
 import dev.towline.runtime.firewall.FirewallRule.Direction;
 import dev.towline.runtime.firewall.FirewallRule.Frame;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -15,6 +16,8 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -210,8 +213,7 @@ public final class FirewallDocument {
         if (ports || !rule.protocols().isEmpty() || rule.etherType() != 0) {
           problems.add("ARP has neither protocols nor ports nor other types");
         }
-        if (java.util.stream.Stream.concat(
-                rule.sourceIps().stream(), rule.destinationIps().stream())
+        if (Stream.concat(rule.sourceIps().stream(), rule.destinationIps().stream())
             .anyMatch(IpRange::v6)) {
           problems.add("ARP carries IPv4 addresses only");
         }
@@ -272,7 +274,7 @@ public final class FirewallDocument {
       String key,
       E[] values,
       Function<E, String> label,
-      @org.jspecify.annotations.Nullable E usual,
+      @Nullable E usual,
       E fallback) {
     String text = node.path(key).asString("");
     if (text.isEmpty() && usual != null) {
@@ -286,10 +288,7 @@ public final class FirewallDocument {
     problems.add(
         "%s: %s: '%s' (expected: %s)"
             .formatted(
-                where,
-                key,
-                text,
-                String.join(", ", java.util.Arrays.stream(values).map(label).toList())));
+                where, key, text, String.join(", ", Arrays.stream(values).map(label).toList())));
     return fallback;
   }
 

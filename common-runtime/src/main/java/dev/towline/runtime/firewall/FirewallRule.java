@@ -2,6 +2,7 @@ package dev.towline.runtime.firewall;
 
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One rule (F3). Lists are resolved; an empty one is no restriction.
@@ -121,8 +122,7 @@ public record FirewallRule(
         };
   }
 
-  private static boolean matchesIp(
-      List<IpRange> ranges, @org.jspecify.annotations.Nullable IpRange address) {
+  private static boolean matchesIp(List<IpRange> ranges, @Nullable IpRange address) {
     return ranges.isEmpty()
         || (address != null && ranges.stream().anyMatch(range -> range.contains(address)));
   }

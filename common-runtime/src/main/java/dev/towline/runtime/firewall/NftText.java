@@ -5,6 +5,7 @@ import dev.towline.runtime.firewall.FirewallRule.Frame;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -203,7 +204,7 @@ public final class NftText {
     if (values.isEmpty()) {
       return "";
     }
-    String list = String.join(", ", new java.util.LinkedHashSet<>(values));
+    String list = String.join(", ", new LinkedHashSet<>(values));
     return values.size() == 1 ? key + " " + list + " " : key + " { " + list + " } ";
   }
 

@@ -9,7 +9,9 @@ import dev.towline.testing.Requirement;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -343,8 +345,8 @@ final class NftAgreementTest {
               "-Xshare:auto",
               "-XX:TieredStopAtLevel=1",
               "-cp",
-              java.nio.file.Path.of(
-                      java.net.URI.create(
+              Path.of(
+                      URI.create(
                           PacketSender.class
                               .getProtectionDomain()
                               .getCodeSource()

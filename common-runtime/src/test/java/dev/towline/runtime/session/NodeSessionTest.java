@@ -2,17 +2,20 @@ package dev.towline.runtime.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveReceipt.Verdict;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.proto.v1.NoOp;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.SignedDirective;
 import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerCheck;
@@ -35,6 +38,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -255,9 +259,7 @@ final class NodeSessionTest {
     talk.send(
         talk.signed(next, NO_OP).toBuilder()
             .clearSignerChain()
-            .addAllSignerChain(
-                dev.towline.runtime.identity.Certificates.toProto(
-                    foreign.fleet().directiveSigner("m1").chain()))
+            .addAllSignerChain(Certificates.toProto(foreign.fleet().directiveSigner("m1").chain()))
             .build());
     expectEvent(manager, 6, "directive.forged");
     talk.send(talk.signed(talk.statement(3, kind, NO_OP), NO_OP));
@@ -302,7 +304,7 @@ final class NodeSessionTest {
     Await.until("handled", () -> progresses.size() == 20);
     manager.close();
     Await.until("offline", () -> states.contains("offline"));
-    var output = com.google.protobuf.ByteString.copyFrom(new byte[1 << 20]);
+    var output = ByteString.copyFrom(new byte[1 << 20]);
     progresses.forEach(progress ->
         progress.finished(
             new DirectiveEnd(
@@ -497,8 +499,7 @@ final class NodeSessionTest {
             states.add("failed " + cause);
           }
         };
-    var module =
-        dev.towline.proto.v1.ModuleStatus.newBuilder().setName("actions").setOnline(true).build();
+    var module = ModuleStatus.newBuilder().setName("actions").setOnline(true).build();
     return new NodeSession.Parts(
         member,
         servers,
@@ -507,9 +508,7 @@ final class NodeSessionTest {
         journal,
         revocations,
         List.of(handler),
-        () ->
-            new HeartbeatSource.Content(
-                List.of(module), com.google.protobuf.ByteString.EMPTY, java.util.Map.of()),
+        () -> new HeartbeatSource.Content(List.of(module), ByteString.EMPTY, Map.of()),
         observer,
         channels,
         machine,

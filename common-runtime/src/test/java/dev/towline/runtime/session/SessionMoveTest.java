@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -223,7 +224,7 @@ final class SessionMoveTest {
     return InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) last});
   }
 
-  private static <T> T get(java.util.concurrent.CompletableFuture<T> future) throws Exception {
+  private static <T> T get(CompletableFuture<T> future) throws Exception {
     return future.get(20, TimeUnit.SECONDS);
   }
 

@@ -1,6 +1,7 @@
 package dev.towline.runtime.testing;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.CertificateRenewed;
 import dev.towline.proto.v1.Directive;
@@ -77,7 +78,7 @@ public final class FakeConversation {
   public static DirectiveResult result(AgentFrame frame) {
     try {
       return DirectiveResult.parseFrom(frame.getResult().getResult());
-    } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+    } catch (InvalidProtocolBufferException e) {
       throw new AssertionError(e);
     }
   }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.testing.Requirement;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -37,10 +39,7 @@ final class HandshakeRefusalTest {
   @Test
   void reader_whatIsNoTls_isLeftAlone() {
     var reader = new ClientHello.Reader();
-    assertThat(
-            reader.feed(
-                "GET / HTTP/1.1\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII)))
-        .isEmpty();
+    assertThat(reader.feed("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII))).isEmpty();
     assertThat(reader.isDone()).isTrue();
   }
 
@@ -129,6 +128,6 @@ final class HandshakeRefusalTest {
   }
 
   private static byte[] part(byte[] bytes, int from, int to) {
-    return java.util.Arrays.copyOfRange(bytes, from, to);
+    return Arrays.copyOfRange(bytes, from, to);
   }
 }

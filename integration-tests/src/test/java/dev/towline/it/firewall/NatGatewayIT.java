@@ -41,8 +41,8 @@ final class NatGatewayIT {
   private static final Duration PUT_BACK = Duration.ofSeconds(10);
   private static final String GATEWAY = "gateway";
   private static final String ANOTHER = "gateway-2";
-  private static final String RULES = "/root/rules.yaml";
-  private static final String CUT = "/root/cut.yaml";
+  private static final String RULES = "/tmp/rules.yaml";
+  private static final String CUT = "/tmp/cut.yaml";
   private static final String CHAIN_OF_CUT = "comment \"cut\"";
 
   private static final NatGateway topology = new NatGateway();
@@ -208,11 +208,11 @@ final class NatGatewayIT {
     topology
         .manager()
         .write(
-            "/root/list.yaml",
+            "/tmp/list.yaml",
             "- {name: of a policy, action: deny, direction: incoming, protocol: tcp,"
                 + " destination-port: 23}\n");
     fleet.towline(
-        "policies", "set", "--host", GATEWAY, "firewall.on=yes", "firewall.rules=@/root/list.yaml");
+        "policies", "set", "--host", GATEWAY, "firewall.on=yes", "firewall.rules=@/tmp/list.yaml");
     Await.until(
         "the policy's rules are confirmed",
         LIMIT,

@@ -26,11 +26,14 @@ import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -266,7 +269,7 @@ final class ClustersIT {
             "the end of " + action.getId(),
             BOUND,
             () ->
-                java.util.Optional.of(
+                Optional.of(
                         fleet
                             .admin()
                             .actions()
@@ -320,8 +323,8 @@ final class ClustersIT {
     try {
       String log = Files.readString(program.log());
       return log.replaceAll("(?s).*?towline-proxy \\S+ is \\S+/([a-z0-9]+)\\s.*", "$1");
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -308,7 +309,7 @@ class SendingIT {
         long before = counted(table);
         long from = System.nanoTime();
         // A window of time is what is measured.
-        var _ = new java.util.concurrent.CountDownLatch(1).await(window, TimeUnit.SECONDS);
+        var _ = new CountDownLatch(1).await(window, TimeUnit.SECONDS);
         long bytes = counted(table) - before;
         double seconds = (System.nanoTime() - from) / 1e9;
         double measured = 8 * bytes / seconds;

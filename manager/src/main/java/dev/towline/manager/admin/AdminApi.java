@@ -1,7 +1,27 @@
 package dev.towline.manager.admin;
 
+import dev.towline.manager.access.Access;
+import dev.towline.manager.actions.Actions;
+import dev.towline.manager.alerts.AlertRoutes;
+import dev.towline.manager.alerts.Alerts;
+import dev.towline.manager.dialling.AgentDialer;
+import dev.towline.manager.events.Events;
 import dev.towline.manager.firewall.FirewallOrders;
+import dev.towline.manager.groups.Groups;
+import dev.towline.manager.heartbeat.Heartbeats;
 import dev.towline.manager.ids.Ids;
+import dev.towline.manager.install.InstallCommands;
+import dev.towline.manager.logs.Logs;
+import dev.towline.manager.nodes.Hosts;
+import dev.towline.manager.paths.PathTraces;
+import dev.towline.manager.policies.Policies;
+import dev.towline.manager.proxies.ClientMoves;
+import dev.towline.manager.proxies.ProxyClusters;
+import dev.towline.manager.proxies.ProxyOrders;
+import dev.towline.manager.proxies.ProxyUpgrades;
+import dev.towline.manager.relays.Relays;
+import dev.towline.manager.session.Sessions;
+import dev.towline.manager.store.Store;
 import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
@@ -64,26 +84,26 @@ public final class AdminApi implements AutoCloseable {
 
   /** What the services stand on. */
   public record Features(
-      dev.towline.manager.store.Store store,
-      dev.towline.manager.events.Events events,
-      dev.towline.manager.access.Access access,
-      dev.towline.manager.nodes.Hosts hosts,
-      dev.towline.manager.actions.Actions actions,
-      dev.towline.manager.proxies.ProxyClusters proxyClusters,
-      dev.towline.manager.proxies.ClientMoves clientMoves,
-      dev.towline.manager.proxies.ProxyOrders proxyOrders,
-      dev.towline.manager.proxies.ProxyUpgrades proxyUpgrades,
-      dev.towline.manager.groups.Groups groups,
-      dev.towline.manager.policies.Policies policies,
-      dev.towline.manager.heartbeat.Heartbeats heartbeats,
-      dev.towline.manager.dialling.AgentDialer dialer,
-      dev.towline.manager.alerts.Alerts alerts,
-      dev.towline.manager.alerts.AlertRoutes alertRoutes,
-      dev.towline.manager.relays.Relays relays,
-      dev.towline.manager.install.InstallCommands installCommands,
-      dev.towline.manager.session.Sessions sessions,
-      dev.towline.manager.paths.PathTraces traces,
-      dev.towline.manager.logs.Logs logs,
+      Store store,
+      Events events,
+      Access access,
+      Hosts hosts,
+      Actions actions,
+      ProxyClusters proxyClusters,
+      ClientMoves clientMoves,
+      ProxyOrders proxyOrders,
+      ProxyUpgrades proxyUpgrades,
+      Groups groups,
+      Policies policies,
+      Heartbeats heartbeats,
+      AgentDialer dialer,
+      Alerts alerts,
+      AlertRoutes alertRoutes,
+      Relays relays,
+      InstallCommands installCommands,
+      Sessions sessions,
+      PathTraces traces,
+      Logs logs,
       String fleet) {}
 
   /** The way to the services; calls carry their token in {@code authorization}. */

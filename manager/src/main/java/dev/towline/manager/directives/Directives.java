@@ -7,6 +7,7 @@ import dev.towline.proto.v1.DirectiveKind;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Collection;
 
 /** Makes directives of contents. Safe for use by several threads. */
 public final class Directives {
@@ -37,7 +38,7 @@ public final class Directives {
                 delivery.isLive(target) ? DirectiveState.DELIVERED : DirectiveState.QUEUED));
   }
 
-  public void committed(java.util.Collection<QueuedDirective> directives) {
+  public void committed(Collection<QueuedDirective> directives) {
     delivery.queued(directives);
   }
 

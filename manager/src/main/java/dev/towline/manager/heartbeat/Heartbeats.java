@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -271,10 +272,7 @@ public final class Heartbeats {
 
   /** Only what changed travels; the first of a session says everything. */
   private static HostReport merged(
-      @org.jspecify.annotations.Nullable HostReport before,
-      Heartbeat heartbeat,
-      long offsetMs,
-      long receivedMs) {
+      @Nullable HostReport before, Heartbeat heartbeat, long offsetMs, long receivedMs) {
     HostReport.Builder report =
         before == null || heartbeat.getNumber() == 1 ? HostReport.newBuilder() : before.toBuilder();
     Map<String, ModuleStatus> modules = new LinkedHashMap<>();

@@ -3,6 +3,7 @@ package dev.towline.manager.rest;
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.install.PublicSite;
 import dev.towline.runtime.tls.TlsProfile;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
@@ -94,7 +95,7 @@ public final class PublicServer implements AutoCloseable {
           if (HttpMethod.HEAD.is(request.getMethod())) {
             callback.succeeded();
           } else {
-            response.write(true, java.nio.ByteBuffer.wrap(body), callback);
+            response.write(true, ByteBuffer.wrap(body), callback);
           }
         }
         case PublicSite.Answer.File(Path file) -> sendFile(file, request, response, callback);

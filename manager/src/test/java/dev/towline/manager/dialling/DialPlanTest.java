@@ -6,6 +6,7 @@ import dev.towline.manager.dialling.DialPlan.Listening;
 import dev.towline.runtime.policy.Direction;
 import dev.towline.testing.Requirement;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -66,7 +67,7 @@ final class DialPlanTest {
         IntStream.range(0, 1000)
             .mapToObj(i -> new Listening("h" + i, Direction.MANAGER_INITIATED))
             .toList();
-    var dialled = new java.util.HashSet<String>();
+    var dialled = new HashSet<String>();
     for (int turn = 0; turn < 20; turn++) {
       List<String> due = plan.due(hosts, dialled::contains, turn);
       assertThat(due.size()).isLessThanOrEqualTo(DialPlan.MOST_AT_ONCE);

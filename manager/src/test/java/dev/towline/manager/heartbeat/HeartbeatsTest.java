@@ -16,6 +16,7 @@ import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Heartbeats of a scripted host at a whole manager. */
 final class HeartbeatsTest {
-  @TempDir java.nio.file.Path directory;
+  @TempDir Path directory;
 
   private ManagerFixture fixture;
 

@@ -3,14 +3,17 @@ package dev.towline.manager.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.fleet.CaState.Phase;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.testing.FakeNode;
 import dev.towline.manager.testing.LiveAgent;
 import dev.towline.manager.testing.ManagerFixture;
+import dev.towline.proto.v1.Directive;
 import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.runtime.enroll.EnrollmentOutcome;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.testing.Await;
@@ -177,12 +180,8 @@ final class CaRotationTest {
 
     var list = witness.take(ManagerFrame::hasRevocations).getRevocations();
     var signer =
-        dev.towline.runtime.identity.Certificates.fromProto(
-            before
-                .sign(
-                    dev.towline.proto.v1.Directive.getDefaultInstance(),
-                    com.google.protobuf.ByteString.EMPTY)
-                .getSignerChainList());
+        Certificates.fromProto(
+            before.sign(Directive.getDefaultInstance(), ByteString.EMPTY).getSignerChainList());
     Await.until(
         "refused by the agent",
         BOUND,
@@ -198,8 +197,7 @@ final class CaRotationTest {
                 .member()
                 .verifier()
                 .checkDirectiveSigner(
-                    dev.towline.runtime.identity.Certificates.fromProto(list.getSignerChainList()),
-                    fixture.clock().instant()))
+                    Certificates.fromProto(list.getSignerChainList()), fixture.clock().instant()))
         .isInstanceOf(PeerCheck.Trusted.class);
     fixture.event("directive_key.revoked");
   }

@@ -3,6 +3,7 @@ package dev.towline.manager.session;
 import static dev.towline.manager.testing.ManagerFixture.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.actions.ActionWatch;
 import dev.towline.manager.actions.NewAction;
 import dev.towline.manager.nodes.Presence;
@@ -11,6 +12,7 @@ import dev.towline.manager.testing.FakeNode.Taken;
 import dev.towline.manager.testing.ManagerFixture;
 import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ActionEvent;
+import dev.towline.proto.v1.ActionOutput;
 import dev.towline.proto.v1.ActionTarget;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.DirectiveKind;
@@ -30,11 +32,13 @@ import dev.towline.proto.v1.TunnelReport;
 import dev.towline.runtime.directive.DirectiveVerdict;
 import dev.towline.runtime.directive.DirectiveVerifier;
 import dev.towline.runtime.identity.CertificateRequests;
+import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.Keys;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Revocations;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
+import java.security.KeyPair;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -355,19 +359,17 @@ final class SessionTest {
             .setRenew(
                 RenewCertificate.newBuilder()
                     .setCertificateRequest(
-                        com.google.protobuf.ByteString.copyFrom(
+                        ByteString.copyFrom(
                             CertificateRequests.create(Keys.newP256(new SecureRandom())))))
             .build());
     var chain =
-        dev.towline.runtime.identity.Certificates.fromProto(
-            session.take(ManagerFrame::hasRenewed).getRenewed().getChainList());
+        Certificates.fromProto(session.take(ManagerFrame::hasRenewed).getRenewed().getChainList());
     assertThat(PeerVerifier.identityOf(chain.getFirst())).contains(host.identity().identity());
 
     session.send(
         AgentFrame.newBuilder()
             .setRenew(
-                RenewCertificate.newBuilder()
-                    .setCertificateRequest(com.google.protobuf.ByteString.copyFromUtf8("no")))
+                RenewCertificate.newBuilder().setCertificateRequest(ByteString.copyFromUtf8("no")))
             .build());
     fixture.event("renewal.refused");
   }
@@ -382,7 +384,7 @@ final class SessionTest {
     var renewed = session.take(ManagerFrame::hasRenewed).getRenewed();
 
     assertThat(renewed.getChainList()).isEmpty();
-    var chain = dev.towline.runtime.identity.Certificates.fromProto(renewed.getRsaChainList());
+    var chain = Certificates.fromProto(renewed.getRsaChainList());
     assertThat(chain.getFirst().getPublicKey().getAlgorithm()).isEqualTo("RSA");
     assertThat(PeerVerifier.identityOf(chain.getFirst())).contains(host.identity().identity());
 
@@ -390,12 +392,11 @@ final class SessionTest {
     fixture.event("renewal.refused");
   }
 
-  private static AgentFrame rsaRequest(java.security.KeyPair key) {
+  private static AgentFrame rsaRequest(KeyPair key) {
     return AgentFrame.newBuilder()
         .setRenew(
             RenewCertificate.newBuilder()
-                .setRsaCertificateRequest(
-                    com.google.protobuf.ByteString.copyFrom(CertificateRequests.create(key))))
+                .setRsaCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key))))
         .build();
   }
 
@@ -452,9 +453,9 @@ final class SessionTest {
       session.send(
           AgentFrame.newBuilder()
               .setOutput(
-                  dev.towline.proto.v1.ActionOutput.newBuilder()
+                  ActionOutput.newBuilder()
                       .setDirectiveId(taken.directive().getId())
-                      .setData(com.google.protobuf.ByteString.copyFromUtf8("Linux")))
+                      .setData(ByteString.copyFromUtf8("Linux")))
               .build());
       session.result(taken.directive(), Outcome.OUTCOME_SUCCEEDED, "Linux\n");
       List<ActionEvent> events = new ArrayList<>();

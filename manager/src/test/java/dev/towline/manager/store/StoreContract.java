@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.towline.manager.actions.StoredAction;
 import dev.towline.manager.alerts.Alert;
 import dev.towline.manager.alerts.AlertKind;
@@ -55,6 +56,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -548,7 +550,7 @@ abstract class StoreContract {
     return store.read(query);
   }
 
-  private void write(java.util.function.Consumer<Tx> work) {
+  private void write(Consumer<Tx> work) {
     store.commit(tx -> {
       work.accept(tx);
       return true;
@@ -592,7 +594,7 @@ abstract class StoreContract {
       try {
         return tx.directives()
             .saveResult(node, DirectiveResult.parseFrom(signed.getResult()), signed, 3);
-      } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+      } catch (InvalidProtocolBufferException e) {
         throw new IllegalStateException(e);
       }
     });

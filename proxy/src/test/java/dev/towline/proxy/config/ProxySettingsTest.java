@@ -7,6 +7,7 @@ import dev.towline.runtime.enroll.EnrollmentFile;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,7 +33,7 @@ class ProxySettingsTest {
                 List.of(),
                 2,
                 1024,
-                dev.towline.runtime.tls.TlsProfile.MODERN));
+                TlsProfile.MODERN));
   }
 
   @Test
