@@ -11,8 +11,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * Names the requirements that a test, or every test of a class, shows to be met, such as {@code
  * "R4"}.
  *
- * <p>Each outcome is written to {@code target/requirements/}, one file per test class, see {@link
- * RequirementReport}.
+ * <p>The reports of Surefire and Failsafe show them behind the test's name ({@link
+ * RequirementNames}). Each outcome is written to {@code target/requirements/} too, one file per
+ * test class ({@link RequirementReport}).
  */
 @Target({ElementType.TYPE, ElementType.METHOD})
 @Retention(RetentionPolicy.RUNTIME)
