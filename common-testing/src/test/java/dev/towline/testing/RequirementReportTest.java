@@ -21,7 +21,13 @@ final class RequirementReportTest {
   @Order(2)
   void report_listsClassAndMethodRequirements() throws Exception {
     assertThat(Files.readString(Path.of("target/requirements", getClass().getName() + ".tsv")))
-        .contains("BUILD-1\tpassed\t" + getClass().getName() + "\tannotatedTest_passes()\n")
-        .contains("BUILD-2\tpassed\t" + getClass().getName() + "\tannotatedTest_passes()\n");
+        .contains(
+            "BUILD-1\tpassed\t"
+                + getClass().getName()
+                + "\tannotatedTest_passes() [BUILD-1, BUILD-2]\n")
+        .contains(
+            "BUILD-2\tpassed\t"
+                + getClass().getName()
+                + "\tannotatedTest_passes() [BUILD-1, BUILD-2]\n");
   }
 }
