@@ -9,6 +9,7 @@ import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.PrettyPrinter;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.util.DefaultPrettyPrinter;
@@ -25,6 +26,11 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class JsonTrees {
   private static final JsonFactory FACTORY = new JsonFactory();
+
+  /** Of two members with one name other readers may take the other one. */
+  private static final JsonFactory STRICT =
+      JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
 
   private static final ObjectWriteContext INDENTED =
@@ -45,7 +51,20 @@ public final class JsonTrees {
    * @throws JacksonException when the text isn't one JSON value; its message quotes the text
    */
   public static JsonNode parse(String text) {
-    try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
+    return parse(FACTORY, text);
+  }
+
+  /**
+   * For what others signed: a name twice in one object is an error too.
+   *
+   * @throws JacksonException when the text isn't one JSON value; its message quotes the text
+   */
+  public static JsonNode parseStrictly(String text) {
+    return parse(STRICT, text);
+  }
+
+  private static JsonNode parse(JsonFactory factory, String text) {
+    try (JsonParser parser = factory.createParser(ObjectReadContext.empty(), text)) {
       JsonToken first = parser.nextToken();
       JsonNode root = first == null ? NODES.missingNode() : value(parser, first);
       if (parser.nextToken() != null) {
