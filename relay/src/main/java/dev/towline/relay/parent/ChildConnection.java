@@ -144,7 +144,7 @@ final class ChildConnection {
             .schedule(
                 () -> {
                   if (!up) {
-                    end("no answer within " + patience.toSeconds() + " s");
+                    end("no answer within " + patience.toMillis() + " ms");
                   }
                 },
                 patience.toMillis(),

@@ -70,11 +70,11 @@ class ListenerGateTest {
                     SERVER,
                     origin -> outcome.complete("in " + origin.source() + " " + origin.hops()),
                     why -> outcome.complete("no: " + why))));
-    return new Entered(visit.get(10, TimeUnit.SECONDS), outcome.get(10, TimeUnit.SECONDS));
+    return new Entered(visit.get(60, TimeUnit.SECONDS), outcome.get(60, TimeUnit.SECONDS));
   }
 
   private void leave(Entered entered) throws Exception {
-    io.loop().submit(entered.visit()::left).get(10, TimeUnit.SECONDS);
+    io.loop().submit(entered.visit()::left).get(60, TimeUnit.SECONDS);
   }
 
   /** As the kernel writes it: 127.0.0.1 is 0100007F. */
@@ -197,6 +197,6 @@ class ListenerGateTest {
                   origin -> outcome.complete("in " + origin.source()),
                   outcome::complete);
         });
-    return outcome.get(10, TimeUnit.SECONDS);
+    return outcome.get(60, TimeUnit.SECONDS);
   }
 }

@@ -4,12 +4,14 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Waits for a condition, for a bounded time. */
+/** Waits for a condition, for a time that fits a busy machine. */
 final class Await {
+  static final Duration LIMIT = Duration.ofSeconds(60);
+
   private Await() {}
 
   static void until(String what, BooleanSupplier condition) {
-    until(what, Duration.ofSeconds(20), condition);
+    until(what, LIMIT, condition);
   }
 
   static void until(String what, Duration limit, BooleanSupplier condition) {

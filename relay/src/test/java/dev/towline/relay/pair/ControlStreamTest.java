@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
  * Failure 3 of the research, rathole 470: a control stream that ends at one side only, while the
  * connection below it stands. What belongs to it must go all the same.
  */
-@Timeout(120)
+@Timeout(300)
 final class ControlStreamTest {
   private static final int STREAMS = 8;
 
@@ -72,6 +72,7 @@ final class ControlStreamTest {
         Await.until("every stream ended", () -> streams.ends.get() == STREAMS);
         assertThatThrownBy(() -> below.getInputStream().read()).isInstanceOf(SocketException.class);
         // And nothing is placed there any more, though the transport stands.
+        Pair.givesUpSoon(pair.child, pair.childPort);
         try (Socket next = Pair.connect(pair.sessionPort())) {
           assertThatThrownBy(() -> next.getInputStream().read())
               .isInstanceOf(SocketException.class);

@@ -7,17 +7,23 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
-/** Passes TCP connections on to a port, until it turns silent: then bytes vanish, no reset. */
+/**
+ * Passes TCP connections on to a port, late when told so, until it turns silent: then bytes vanish,
+ * no reset.
+ */
 final class Firewall implements AutoCloseable {
   private final ServerSocket listener;
   private final int target;
   private final List<Socket> sockets = new CopyOnWriteArrayList<>();
   private final AtomicInteger accepted = new AtomicInteger();
   private volatile boolean silent;
+  private volatile long delayNanos;
 
   Firewall(int target) {
     this.target = target;
@@ -35,6 +41,11 @@ final class Firewall implements AutoCloseable {
 
   void silent(boolean now) {
     silent = now;
+  }
+
+  /** What comes from now on goes on that much later, in each direction. */
+  void delay(Duration oneWay) {
+    delayNanos = oneWay.toNanos();
   }
 
   /** How many connections came so far. */
@@ -89,6 +100,7 @@ final class Firewall implements AutoCloseable {
         // What was dropped once makes the connection useless for ever, as a real one.
         dropped |= silent;
         if (!dropped) {
+          hold(System.nanoTime() + delayNanos);
           out.write(buffer, 0, n);
         }
       }
@@ -99,6 +111,12 @@ final class Firewall implements AutoCloseable {
       if (!dropped && !silent) {
         closeQuietly(to);
       }
+    }
+  }
+
+  private static void hold(long until) {
+    for (long left = until - System.nanoTime(); left > 0; left = until - System.nanoTime()) {
+      LockSupport.parkNanos(left);
     }
   }
 

@@ -3,6 +3,8 @@ package dev.towline.relay.pair;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.towline.proto.v1.TunnelReport;
+import dev.towline.relay.parent.ParentSettings;
 import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
@@ -24,6 +26,7 @@ final class LeakTest {
   private static final int FLAPS = Boolean.getBoolean("towline.long") ? 1000 : 100;
   private static final int REFUSALS = 300;
   private static final int WARM_UP = 10;
+  private static final Duration GIVES_UP = Duration.ofMillis(500);
 
   @Test
   @Requirement("R4")
@@ -49,11 +52,15 @@ final class LeakTest {
           "less than one descriptor more for ten flaps than the " + descriptors + " before",
           () -> Traffic.descriptors() < descriptors + FLAPS / 10);
       // A pool may have grown by one, and a class been loaded from a file; a leak grows each time.
-      assertThat(Thread.activeCount()).isLessThan(threads + FLAPS / 10);
+      Await.until(
+          "less than one thread more for ten flaps than the " + threads + " before",
+          () -> Thread.activeCount() < threads + FLAPS / 10);
       assertThat(pair.child.links()).hasSize(Pair.SETTINGS.connections());
-      long opened = pair.reports.stream().filter(report -> !report.getClosed()).count();
-      long closed = pair.reports.stream().filter(report -> report.getClosed()).count();
-      assertThat(closed).isEqualTo(opened);
+      Await.until(
+          "every tunnel that was opened to be reported closed",
+          () ->
+              2 * pair.reports.stream().filter(TunnelReport::getClosed).count()
+                  == pair.reports.size());
       assertThatThrownBy(() -> new ServerSocket(pair.childPort).close())
           .as("its port has one listener")
           .isInstanceOf(IOException.class);
@@ -110,20 +117,37 @@ final class LeakTest {
         Pair pair = new Pair(target.address(), target.address());
         Firewall firewall = new Firewall(pair.childPort)) {
       firewall.silent(true);
+      pair.parent.settings(dialling(GIVES_UP));
+      long from = System.nanoTime();
       pair.parent.children(List.of(Pair.listed("child-1", firewall.port(), new byte[0])));
 
-      Await.until(
-          "a second dial, when the first was given up",
-          Duration.ofSeconds(30),
-          () -> firewall.accepted() == 2);
-      // One connection stands before others are dialled, and each has one dial under way.
+      Await.until("dials, each when the one before was given up", () -> firewall.accepted() >= 3);
+      // One connection stands before others are dialled, and each has one dial under way. However
+      // long this took: it never dialled more often than that allows.
+      int dials = firewall.accepted();
+      Duration took = Duration.ofNanos(System.nanoTime() - from);
+      // A dial is given up after twice the time for its connect.
+      assertThat(dials - 1L).isLessThanOrEqualTo(took.dividedBy(GIVES_UP.multipliedBy(2)));
       assertThat(Traffic.tunnels(pair)).isZero();
       assertThat(pair.child.links()).isEmpty();
+
+      pair.parent.settings(Pair.SETTINGS);
       firewall.silent(false);
       firewall.cut();
       pair.awaitUp();
-      assertThat(firewall.accepted()).isEqualTo(2 + Pair.SETTINGS.connections());
     }
+  }
+
+  private static ParentSettings dialling(Duration connectTimeout) {
+    ParentSettings usual = Pair.SETTINGS;
+    return new ParentSettings(
+        usual.connections(),
+        usual.maxReserve(),
+        usual.pace(),
+        usual.backoff(),
+        usual.backoffCap(),
+        connectTimeout,
+        false);
   }
 
   private static void awaitNothing(Pair pair) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
  * Research item A2.9: processes of several real users of this host at the loopback port. Needs root
  * and setpriv (util-linux), to be other users.
  */
-@Timeout(120)
+@Timeout(300)
 final class LoopbackUsersTest {
   private static final int ROOT = 0;
   private static final int DAEMON = 1;
@@ -70,7 +70,7 @@ final class LoopbackUsersTest {
                 "--clear-groups",
                 "bash",
                 "-c",
-                "exec 3<>/dev/tcp/127.0.0.1/%d && { echo x >&3; read -r -t 20 -u 3 && echo in || echo out; } 2>/dev/null; read -r"
+                "exec 3<>/dev/tcp/127.0.0.1/%d && { echo x >&3; read -r -t 60 -u 3 && echo in || echo out; } 2>/dev/null; read -r"
                     .formatted(pair.loopbackPort().getPort()))
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();

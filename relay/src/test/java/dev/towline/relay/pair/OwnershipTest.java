@@ -15,7 +15,6 @@ import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
  * Failure 7 of the research: a teardown that hits what belongs to another (konnectivity 888, 882,
  * 889), and a drain that can't be said while data flows (893).
  */
-@Timeout(120)
+@Timeout(300)
 final class OwnershipTest {
 
   @Test
@@ -41,9 +40,7 @@ final class OwnershipTest {
               target.address(),
               target.address());
       second.children(List.of(Pair.listed("child-1", pair.childPort, new byte[0])));
-      Await.until(
-          "both parents connected",
-          () -> pair.child.links().size() == 2 * Pair.SETTINGS.connections());
+      pair.awaitHeld(2 * Pair.SETTINGS.connections());
       List<Socket> hosts = new ArrayList<>();
       for (int i = 0; i < 12; i++) {
         Socket host = Pair.connect(pair.publicPort());
@@ -107,7 +104,6 @@ final class OwnershipTest {
 
         Await.until(
             "the child gives up the old connections",
-            Duration.ofSeconds(40),
             () -> pair.child.links().size() == Pair.SETTINGS.connections());
 
         assertThatThrownBy(() -> old.getInputStream().read()).isInstanceOf(SocketException.class);
@@ -154,9 +150,7 @@ final class OwnershipTest {
               target.address(),
               target.address());
       second.children(List.of(Pair.listed("child-1", pair.childPort, new byte[0])));
-      Await.until(
-          "both parents connected",
-          () -> pair.child.links().size() == 2 * Pair.SETTINGS.connections());
+      pair.awaitHeld(2 * Pair.SETTINGS.connections());
 
       pair.parent.settings(draining());
 

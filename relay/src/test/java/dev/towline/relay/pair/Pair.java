@@ -44,15 +44,11 @@ final class Pair implements AutoCloseable {
           Duration.ofSeconds(5),
           false);
 
-  static final ChildSettings.Tuning TUNING =
-      new ChildSettings.Tuning(
-          16,
-          Duration.ofSeconds(3),
-          1000,
-          1000,
-          1000,
-          LinkPace.USUAL_ANSWER,
-          LinkPace.USUAL_MISSES);
+  /** Hosts wait for as long as the slowest machine takes to connect a parent. */
+  static final ChildSettings.Tuning TUNING = patience(Await.LIMIT);
+
+  /** Longer than any test: it is the relays' pings that notice silence. */
+  private static final Duration KEEP_ALIVE = Duration.ofMinutes(10);
 
   /** Of a parent in the same process as its own child; nothing goes through it here. */
   final CreditBudget childBudget = new CreditBudget(1L << 30);
@@ -95,10 +91,17 @@ final class Pair implements AutoCloseable {
   void awaitUp() {
     Await.until(
         "both connections up with their reserves",
-        () ->
-            up(parent.links()) == SETTINGS.connections()
-                && child.links().size() == SETTINGS.connections()
-                && child.links().stream().allMatch(link -> link.reserve() > 0));
+        () -> up(parent.links()) == SETTINGS.connections() && held(SETTINGS.connections()));
+  }
+
+  /** Until the child has so many connections, each with streams for those who come. */
+  void awaitHeld(int connections) {
+    Await.until("connections with their reserves: " + connections, () -> held(connections));
+  }
+
+  private boolean held(int connections) {
+    List<LinkView> links = child.links();
+    return links.size() == connections && links.stream().allMatch(link -> link.reserve() > 0);
   }
 
   static long up(List<LinkView> links) {
@@ -112,6 +115,16 @@ final class Pair implements AutoCloseable {
         .setDialAddress("127.0.0.1:" + port)
         .setPairingKey(ByteString.copyFrom(pairingKey))
         .build();
+  }
+
+  private static ChildSettings.Tuning patience(Duration patience) {
+    return new ChildSettings.Tuning(
+        16, patience, 1000, 1000, 1000, LinkPace.USUAL_ANSWER, LinkPace.USUAL_MISSES);
+  }
+
+  /** From now on a host that finds no stream is soon reset. */
+  static void givesUpSoon(RelayChild child, int port) throws IOException {
+    child.settings(childSettings(port, patience(Duration.ofMillis(300))));
   }
 
   RelayChild newChild(int port) {
@@ -147,7 +160,7 @@ final class Pair implements AutoCloseable {
                 RelayTarget.RELAY_TARGET_SESSION, new InetSocketAddress(loopback, 0)),
             new ChildSettings.Downstream(
                 RelayTarget.RELAY_TARGET_PUBLIC_HTTP, new InetSocketAddress(loopback, 0))),
-        Duration.ofSeconds(1),
+        KEEP_ALIVE,
         tuning);
   }
 
@@ -220,7 +233,7 @@ final class Pair implements AutoCloseable {
     try {
       Socket socket = new Socket(address.getAddress(), address.getPort());
       socket.setTcpNoDelay(true);
-      socket.setSoTimeout(20_000);
+      socket.setSoTimeout(Math.toIntExact(Await.LIMIT.toMillis()));
       return socket;
     } catch (IOException e) {
       throw new UncheckedIOException(e);

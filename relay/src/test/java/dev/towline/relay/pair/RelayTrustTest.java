@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Who may be whose parent and child, before and after registration. */
-@Timeout(120)
+@Timeout(300)
 final class RelayTrustTest {
   private static final byte[] SECRET = {1, 2, 3, 4, 5, 6, 7, 8};
   private static final byte[] OTHER_SECRET = {8, 7, 6, 5, 4, 3, 2, 1};
@@ -211,6 +211,7 @@ final class RelayTrustTest {
 
       awaitError(stranger);
       assertThat(fresh.links()).isEmpty();
+      Pair.givesUpSoon(fresh, port);
       try (Socket socket = Pair.connect(fresh.listening().getFirst())) {
         assertThatThrownBy(() -> socket.getInputStream().read())
             .isInstanceOf(SocketException.class);
@@ -258,7 +259,7 @@ final class RelayTrustTest {
                 }
               })
           .onNext(dev.towline.proto.v1.ParentFrame.getDefaultInstance());
-      return ended.get(20, TimeUnit.SECONDS);
+      return ended.get(60, TimeUnit.SECONDS);
     } finally {
       channel.shutdownNow();
     }

@@ -1,16 +1,19 @@
 package dev.towline.relay.pair;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.towline.relay.Tuned;
 import dev.towline.relay.status.LinkView;
 import dev.towline.runtime.relay.RelayTuning;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -20,6 +23,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -32,7 +36,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every setting that a manager may change, changed while a connection is in use, and what that does
  * (R7). Unless the row says so, no connection is lost.
  */
-@Timeout(120)
+@Timeout(300)
 final class SettingsTest {
 
   /** What a row looks at. */
@@ -61,6 +65,10 @@ final class SettingsTest {
     }
   }
 
+  /** Far from what a row sets, so that its effect shows however slow the machine is. */
+  private static final Map<String, String> BEFORE =
+      Map.of("connections", "2", "ping-interval-ms", "10000", "stream-wait-ms", "60000");
+
   private interface Effect {
     void on(Stage stage) throws Exception;
   }
@@ -84,17 +92,21 @@ final class SettingsTest {
   static Stream<Row> rows() {
     return Stream.of(
         row(RelayTuning.CONNECTIONS, 4, SettingsTest::fourThenOne),
-        row(RelayTuning.PING_INTERVAL, 100, SettingsTest::pingsOften),
+        // An answer has to come within the interval; a busy machine may miss some of them.
+        new Row(
+            RelayTuning.PING_INTERVAL,
+            Map.of("ping-interval-ms", "300", "ping-misses", "10"),
+            false,
+            SettingsTest::pingsOften),
         losing(
             RelayTuning.PING_TIMEOUT,
             Map.of("ping-interval-ms", "2000", "ping-timeout-ms", "100", "ping-misses", "1"),
-            stage -> assertThat(silenceNoticedAfter(stage)).isLessThan(Duration.ofMillis(3500))),
+            SettingsTest::missesLateAnswers),
         losing(
             RelayTuning.PING_MISSES,
             Map.of("ping-interval-ms", "500", "ping-timeout-ms", "500", "ping-misses", "8"),
-            stage ->
-                assertThat(silenceNoticedAfter(stage))
-                    .isBetween(Duration.ofMillis(3000), Duration.ofMillis(7000))),
+            // With the usual two misses it would be less than 2 s.
+            stage -> assertThat(silenceNoticedAfter(stage)).isGreaterThan(Duration.ofMillis(3000))),
         losing(
             RelayTuning.CONNECT_TIMEOUT,
             Map.of("connect-timeout-ms", "200", "ping-interval-ms", "300"),
@@ -102,11 +114,11 @@ final class SettingsTest {
         losing(
             RelayTuning.BACKOFF,
             Map.of("reconnect-backoff-ms", "4000", "reconnect-cap-ms", "4000"),
-            stage -> assertThat(dialsWithin(stage, Duration.ofSeconds(5))).isBetween(1, 24)),
+            SettingsTest::dialsWithLongPauses),
         losing(
             RelayTuning.BACKOFF_CAP,
             Map.of("reconnect-backoff-ms", "100", "reconnect-cap-ms", "100"),
-            stage -> assertThat(dialsWithin(stage, Duration.ofSeconds(5))).isGreaterThan(30)),
+            SettingsTest::dialsOften),
         row(
             RelayTuning.RESERVE,
             64,
@@ -154,7 +166,7 @@ final class SettingsTest {
         Pair pair = new Pair(echo.address(), flood.address());
         Firewall between = new Firewall(pair.childPort)) {
       Stage stage = new Stage(pair, between, echo, flood);
-      stage.set(Map.of("connections", "2", "ping-interval-ms", "5000"));
+      stage.set(BEFORE);
       pair.parent.children(List.of(Pair.listed("child-1", between.port(), new byte[0])));
       pair.awaitUp();
       Set<Instant> since = since(pair);
@@ -244,15 +256,26 @@ final class SettingsTest {
   }
 
   private static void pingsOften(Stage stage) {
-    awaitPings(stage, 10, Duration.ofSeconds(5));
+    // At the pace before it would take 90 s.
+    awaitPings(stage, 10);
+  }
+
+  private static void missesLateAnswers(Stage stage) {
+    awaitPings(stage, 1);
+    stage.between().delay(Duration.ofMillis(300));
+    // The usual 5 s, even the 2 s of the interval, would be enough for them.
+    Await.until(
+        "late answers to count as missed",
+        () ->
+            stage.pair().parent.links().stream()
+                .anyMatch(link -> link.lastError().contains("no answer to pings")));
   }
 
   /** The child sees round trips of so many pings; no two take the same number of nanoseconds. */
-  private static void awaitPings(Stage stage, int count, Duration limit) {
+  private static void awaitPings(Stage stage, int count) {
     Set<Duration> measured = new HashSet<>();
     Await.until(
         "round trips measured " + count + " times",
-        limit,
         () -> {
           for (LinkView link : stage.pair().child.links()) {
             if (link.index() == 0 && link.roundTrip() != null) {
@@ -265,7 +288,7 @@ final class SettingsTest {
 
   private static Duration silenceNoticedAfter(Stage stage) {
     // The child heard of the change: it pings at the new pace.
-    awaitPings(stage, 3, Duration.ofSeconds(8));
+    awaitPings(stage, 3);
     stage.between().silent(true);
     long from = System.nanoTime();
     Await.until("child noticed", () -> stage.pair().child.links().isEmpty());
@@ -278,20 +301,38 @@ final class SettingsTest {
     Await.until("lost", () -> Pair.up(stage.pair().parent.links()) == 0);
     Await.until(
         "dials that nobody answers are given up",
-        Duration.ofSeconds(5),
         () ->
             stage.pair().parent.links().stream()
-                .anyMatch(link -> link.lastError().startsWith("no answer within")));
+                .anyMatch(link -> link.lastError().equals("no answer within 400 ms")));
   }
 
-  /** How often a parent dials a child that hangs up at once. */
-  private static int dialsWithin(Stage stage, Duration time) throws Exception {
-    AtomicInteger dials = new AtomicInteger();
-    try (ServerSocket rude = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+  private static void dialsWithLongPauses(Stage stage) throws Exception {
+    try (Rude child = new Rude(stage)) {
+      // Usually none is longer than 1.5 s; of these every other one is.
+      Await.until(
+          "a pause of more than 2 s between two dials",
+          () -> child.longestPause().compareTo(Duration.ofSeconds(2)) > 0);
+    }
+  }
+
+  private static void dialsOften(Stage stage) throws Exception {
+    try (Rude child = new Rude(stage)) {
+      // Usually that many take 75 s.
+      Await.until("many dials", () -> child.dials.size() >= 100);
+    }
+  }
+
+  /** A child that hangs up at once, and knows when it was dialled. */
+  private static final class Rude implements AutoCloseable {
+    private final List<Long> dials = new CopyOnWriteArrayList<>();
+    private final ServerSocket listener;
+
+    Rude(Stage stage) throws IOException {
+      listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
       Thread.startVirtualThread(() -> {
         while (true) {
-          try (Socket _ = rude.accept()) {
-            dials.incrementAndGet();
+          try (Socket _ = listener.accept()) {
+            dials.add(System.nanoTime());
           } catch (IOException e) {
             return;
           }
@@ -300,22 +341,34 @@ final class SettingsTest {
       stage
           .pair()
           .parent
-          .children(List.of(Pair.listed("child-2", rude.getLocalPort(), new byte[0])));
-      long end = System.nanoTime() + time.toNanos();
-      Await.until("the time has passed", () -> System.nanoTime() > end);
+          .children(List.of(Pair.listed("child-2", listener.getLocalPort(), new byte[0])));
     }
-    return dials.get();
+
+    Duration longestPause() {
+      long longest = 0;
+      for (int i = 1; i < dials.size(); i++) {
+        longest = Math.max(longest, dials.get(i) - dials.get(i - 1));
+      }
+      return Duration.ofNanos(longest);
+    }
+
+    @Override
+    public void close() throws IOException {
+      listener.close();
+    }
   }
 
-  private static void waitsShortly(Stage stage) {
+  private static void waitsShortly(Stage stage) throws IOException {
     Await.until(
         "draining",
         () ->
             stage.pair().child.links().stream()
                 .allMatch(link -> link.state() == LinkView.State.DRAINING));
-    long from = System.nanoTime();
-    assertThat(stage.isServed(stage.pair().sessionPort())).isFalse();
-    assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(2));
+    try (Socket waiting = Pair.connect(stage.pair().sessionPort())) {
+      // Half of what it would have waited before; then the read ends with another exception.
+      waiting.setSoTimeout(30_000);
+      assertThatThrownBy(() -> waiting.getInputStream().read()).isInstanceOf(SocketException.class);
+    }
   }
 
   private static void oneAtOnce(Stage stage, InetSocketAddress listener) throws IOException {
@@ -333,29 +386,31 @@ final class SettingsTest {
     Await.until("free again", () -> stage.isServed(listener));
   }
 
-  private static void holdsOneMebibyte(Stage stage) throws IOException {
+  private static void holdsOneMebibyte(Stage stage) {
+    // A window grows while the host keeps up, which on a busy machine it may not at once.
+    Await.until("a window grew, within the limit", () -> mostHeld(stage, 1 << 20) > 0);
+    stage.set(Map.of("tunnel-memory-mib", "64"));
+    Await.until("with room for more", () -> mostHeld(stage, 64 << 20) > 1 << 20);
+  }
+
+  /** Reads the whole flood; the most that the child's tunnels held meanwhile. */
+  private static long mostHeld(Stage stage, long limit) {
+    long most = 0;
+    long read = 0;
     try (Socket bulk = Pair.connect(stage.pair().publicPort())) {
       byte[] buffer = new byte[1 << 18];
-      long most = 0;
-      long read = 0;
       for (int n = bulk.getInputStream().read(buffer);
           n >= 0;
           n = bulk.getInputStream().read(buffer)) {
         read += n;
         most = Math.max(most, stage.pair().childMemory());
       }
-      assertThat(read).isEqualTo(64L << 20);
-      assertThat(most).isBetween(1L, 1L << 20);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
-    stage.set(Map.of("tunnel-memory-mib", "64"));
-    long most = 0;
-    try (Socket bulk = Pair.connect(stage.pair().publicPort())) {
-      byte[] buffer = new byte[1 << 18];
-      while (bulk.getInputStream().read(buffer) >= 0) {
-        most = Math.max(most, stage.pair().childMemory());
-      }
-    }
-    assertThat(most).as("with room for more").isGreaterThan(1L << 20);
+    assertThat(read).isEqualTo(64L << 20);
+    assertThat(most).isLessThanOrEqualTo(limit);
+    return most;
   }
 
   private static void takesNothingNew(Stage stage) {

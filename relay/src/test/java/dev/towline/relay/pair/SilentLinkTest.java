@@ -5,20 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.towline.testing.Requirement;
 import java.net.Socket;
 import java.net.SocketException;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A firewall that turns silent: no reset, no FIN, nothing. */
-@Timeout(120)
+@Timeout(300)
 final class SilentLinkTest {
 
   @Test
   @Requirement("R4")
   void firewallTurnsSilent_bothSidesFreeEverything_andComeBack() throws Exception {
-    Duration interval = Pair.SETTINGS.pace().interval();
-    Duration bound = interval.multipliedBy(2).plusSeconds(5);
     try (Target target = Target.echo();
         Pair pair = new Pair(target.address(), target.address());
         Firewall firewall = new Firewall(pair.childPort)) {
@@ -30,10 +27,9 @@ final class SilentLinkTest {
 
         firewall.silent(true);
 
-        // Some room for a machine that is busy with other tests.
-        Duration patience = bound.plusSeconds(10);
-        Await.until("child has noticed", patience, () -> pair.child.links().isEmpty());
-        Await.until("parent has noticed", patience, () -> Pair.up(pair.parent.links()) == 0);
+        // How soon is a matter of LinkPulseTest, whose time is not that of a busy machine.
+        Await.until("child has noticed", () -> pair.child.links().isEmpty());
+        Await.until("parent has noticed", () -> Pair.up(pair.parent.links()) == 0);
         assertThatThrownBy(() -> socket.getInputStream().read())
             .isInstanceOf(SocketException.class);
         Await.until(
@@ -43,7 +39,6 @@ final class SilentLinkTest {
       firewall.silent(false);
       Await.until(
           "connected again",
-          Duration.ofSeconds(40),
           () -> Pair.up(pair.parent.links()) == 2 && pair.child.links().size() == 2);
     }
   }

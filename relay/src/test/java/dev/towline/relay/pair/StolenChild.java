@@ -76,20 +76,26 @@ final class StolenChild extends RelayServiceGrpc.RelayServiceImplBase implements
 
   /** Wants more streams on the first connection. */
   void askFor(int count) {
-    controls.element().onNext(ChildFrame.newBuilder().setCarryWanted(count).build());
+    StreamObserver<ChildFrame> control = controls.element();
+    synchronized (control) {
+      control.onNext(ChildFrame.newBuilder().setCarryWanted(count).build());
+    }
   }
 
   /** Ends the control stream of the first connection, and nothing else of it. */
   void endControl() {
-    controls.element().onCompleted();
+    StreamObserver<ChildFrame> control = controls.element();
+    synchronized (control) {
+      control.onCompleted();
+    }
   }
 
   /** How the parent answers. */
   Chunk open(OpenTunnel wanted) throws InterruptedException {
-    StreamObserver<Chunk> stream = streams.poll(20, TimeUnit.SECONDS);
+    StreamObserver<Chunk> stream = streams.poll(60, TimeUnit.SECONDS);
     assertThat(stream).as("a stream of the parent").isNotNull();
     stream.onNext(Chunk.newBuilder().setOpen(wanted).build());
-    Chunk answer = answers.poll(20, TimeUnit.SECONDS);
+    Chunk answer = answers.poll(60, TimeUnit.SECONDS);
     assertThat(answer).as("the parent's answer").isNotNull();
     return answer;
   }
@@ -101,6 +107,13 @@ final class StolenChild extends RelayServiceGrpc.RelayServiceImplBase implements
     return new StreamObserver<>() {
       @Override
       public void onNext(ParentFrame frame) {
+        // The test speaks on this stream too.
+        synchronized (parent) {
+          answer(frame);
+        }
+      }
+
+      private void answer(ParentFrame frame) {
         if (frame.hasHello()) {
           parent.onNext(
               ChildFrame.newBuilder()

@@ -18,17 +18,17 @@ import org.junit.jupiter.api.Timeout;
 
 /**
  * Failure 2 of the research: a window that is too small, or shared by all streams of a transport,
- * bounds everybody by its size over the round-trip time (frp 3555; 64 KiB through 50 ms are 1.3
+ * bounds everybody by its size over the round-trip time (frp 3555; 64 KiB through 200 ms are 0.3
  * MiB/s).
  */
-@Timeout(120)
+@Timeout(300)
 final class WindowTest {
   private static final int CONNECTIONS = 8;
   private static final int EACH = 8 << 20;
 
   @Test
   @Requirement("R7")
-  void delayOf50Milliseconds_windowsGrowUntilItDoesNotMatter() throws Exception {
+  void delayOf200Milliseconds_windowsGrowUntilItDoesNotMatter() throws Exception {
     InetAddress loopback = InetAddress.getLoopbackAddress();
     try (Target target =
             new Target(socket -> {
@@ -43,7 +43,7 @@ final class WindowTest {
             new DelayingProxy(
                 new InetSocketAddress(loopback, 0),
                 new InetSocketAddress(loopback, pair.childPort),
-                Duration.ofMillis(25));
+                Duration.ofMillis(100));
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       pair.parent.children(List.of(Pair.listed("child-1", delay.address().getPort(), new byte[0])));
       pair.awaitUp();
@@ -58,9 +58,10 @@ final class WindowTest {
       }
       double seconds = (System.nanoTime() - start) / 1e9;
       double rate = CONNECTIONS * (EACH >> 20) / seconds;
-      System.out.printf("through 50 ms: %.0f MiB/s over %d connections%n", rate, CONNECTIONS);
-      // A window of 64 KiB for each would allow 10 MiB/s, one for all of them 1.3.
-      assertThat(rate).isGreaterThan(15);
+      System.out.printf("through 200 ms: %.0f MiB/s over %d connections%n", rate, CONNECTIONS);
+      // A window of 64 KiB for each would allow 2.5 MiB/s, one for all of them 0.3; what a busy
+      // machine can do is far above.
+      assertThat(rate).isGreaterThan(4);
     }
   }
 
