@@ -71,20 +71,23 @@ final class AgentListenerTest {
             Clock.systemUTC(),
             new SecureRandom());
     end =
-        CompletableFuture.supplyAsync(() -> {
-          try {
-            return agent.run();
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
+        CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                return agent.run();
+              } catch (Exception e) {
+                throw new AssertionError(e);
+              }
+            },
+            // It blocks; the common pool may have one thread.
+            Thread.ofPlatform().daemon()::start);
   }
 
   @AfterEach
   void stop() throws Exception {
     opened.forEach(ManagedChannel::shutdownNow);
     agent.stop();
-    end.get(20, TimeUnit.SECONDS);
+    end.get(60, TimeUnit.SECONDS);
     channels.close();
   }
 

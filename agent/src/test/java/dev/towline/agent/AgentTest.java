@@ -23,8 +23,12 @@ import dev.towline.runtime.testing.FakeManager;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -33,7 +37,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -58,7 +61,7 @@ final class AgentTest {
   void stop() throws Exception {
     for (Running running : agents) {
       running.agent.stop();
-      running.end.get(10, TimeUnit.SECONDS);
+      running.end.get(60, TimeUnit.SECONDS);
     }
     manager.close();
   }
@@ -82,14 +85,13 @@ final class AgentTest {
   void action_pastItsTimeLimit_isEndedWithWhatItStarted() throws Exception {
     run(data("a"));
     FakeConversation talk = manager.conversation(0);
-    Path marker = directory.resolve("marker");
+    // A number that no other program of this host has among its arguments.
+    String seconds = "600." + (100_000 + fleet.random().nextInt(900_000));
     talk.send(
         talk.nextAction(
-            shell("(sleep 2; touch " + marker + ") & wait").toBuilder()
-                .setTimeLimitMs(200)
-                .build()));
+            shell("sleep " + seconds + " & wait").toBuilder().setTimeLimitMs(500).build()));
     assertThat(talk.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_TIMED_OUT);
-    assertThat(marker).doesNotExist();
+    Await.until("what it started to be gone", () -> !isRunning(seconds));
   }
 
   @Test
@@ -151,10 +153,10 @@ final class AgentTest {
     Running first = run(data);
     FakeConversation talk = manager.conversation(0);
     talk.send(talk.nextAction(shell("echo once >> " + file + "; sleep 60")));
-    Await.until("the effect", () -> Files.exists(file));
+    Await.until("the effect", () -> lines(file).equals(List.of("once")));
     Path killed = copy(data, directory.resolve("killed"));
     first.agent.stop();
-    assertThat(first.end.get(10, TimeUnit.SECONDS)).isInstanceOf(Agent.End.Stopped.class);
+    assertThat(first.end.get(60, TimeUnit.SECONDS)).isInstanceOf(Agent.End.Stopped.class);
 
     run(killed);
     FakeConversation second = manager.conversation(1);
@@ -175,7 +177,7 @@ final class AgentTest {
     talk.send(action);
     talk.awaitResult(1);
     first.agent.stop();
-    first.end.get(10, TimeUnit.SECONDS);
+    first.end.get(60, TimeUnit.SECONDS);
 
     run(old);
     FakeConversation second = manager.conversation(1);
@@ -190,12 +192,12 @@ final class AgentTest {
     Path data = data("a");
     Running running = run(data);
     FakeConversation talk = manager.conversation(0);
-    Await.until("online", () -> status(data).healthy());
-    Await.until("a heartbeat", () -> status(data).lastHeartbeat() != null);
+    Await.until("online", () -> status(data).filter(AgentStatus::healthy).isPresent());
+    Await.until("a heartbeat", () -> status(data).orElseThrow().lastHeartbeat() != null);
     running.agent.stop();
-    running.end.get(10, TimeUnit.SECONDS);
+    running.end.get(60, TimeUnit.SECONDS);
     talk.await(frame -> frame.hasGoodbye());
-    assertThat(status(data).state()).isEqualTo(AgentStatus.State.STOPPED);
+    assertThat(status(data).orElseThrow().state()).isEqualTo(AgentStatus.State.STOPPED);
   }
 
   @Test
@@ -237,12 +239,26 @@ final class AgentTest {
     return RunAction.newBuilder().addCommand("sh").addCommand("-c").addCommand(script).build();
   }
 
-  private static AgentStatus status(Path data) {
+  private static Optional<AgentStatus> status(Path data) {
     try {
-      return AgentStatus.read(data.resolve("status.json")).orElseThrow();
+      return AgentStatus.read(data.resolve("status.json"));
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  private static List<String> lines(Path file) {
+    try {
+      return Files.exists(file) ? Files.readAllLines(file) : List.of();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static boolean isRunning(String argument) {
+    return ProcessHandle.allProcesses()
+        .anyMatch(process ->
+            process.info().arguments().map(List::of).orElse(List.of()).contains(argument));
   }
 
   private Path data(String name) throws IOException {
@@ -253,12 +269,39 @@ final class AgentTest {
     return data;
   }
 
+  /** Of a directory that may be in use: a file that is replaced is copied in one of its states. */
   private static Path copy(Path from, Path to) throws IOException {
-    try (Stream<Path> files = Files.walk(from)) {
-      for (Path file : files.sorted().toList()) {
-        Files.copy(file, to.resolve(from.relativize(file)));
-      }
-    }
+    Files.walkFileTree(
+        from,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
+              throws IOException {
+            Files.createDirectories(to.resolve(from.relativize(directory)));
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            try {
+              Files.copy(file, to.resolve(from.relativize(file)));
+            } catch (NoSuchFileException e) {
+              return visitFileFailed(file, e);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFileFailed(Path file, IOException failure)
+              throws IOException {
+            if (failure instanceof NoSuchFileException) {
+              // Written under another name first, and renamed meanwhile.
+              return FileVisitResult.CONTINUE;
+            }
+            throw failure;
+          }
+        });
     return to;
   }
 
@@ -274,13 +317,16 @@ final class AgentTest {
     var running =
         new Running(
             agent,
-            CompletableFuture.supplyAsync(() -> {
-              try {
-                return agent.run();
-              } catch (Exception e) {
-                throw new AssertionError(e);
-              }
-            }));
+            CompletableFuture.supplyAsync(
+                () -> {
+                  try {
+                    return agent.run();
+                  } catch (Exception e) {
+                    throw new AssertionError(e);
+                  }
+                },
+                // It blocks; the common pool may have one thread.
+                Thread.ofPlatform().daemon()::start));
     agents.add(running);
     return running;
   }

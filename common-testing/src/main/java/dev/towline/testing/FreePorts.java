@@ -7,13 +7,13 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Ports a test can listen on later. They lie below those the kernel gives to outgoing connections,
- * any of which could take one between the asking and the listening. Safe for use by several
- * threads.
+ * Ports a test can listen on later. They lie below those a kernel gives to outgoing connections
+ * (Linux from 32768, gVisor from 16000), any of which could take one between the asking and the
+ * listening. Safe for use by several threads.
  */
 public final class FreePorts {
-  private static final int LOWEST = 20_000;
-  private static final int COUNT = 12_000;
+  private static final int LOWEST = 10_000;
+  private static final int COUNT = 6_000;
   private static final SecureRandom random = new SecureRandom();
   private static final Set<Integer> given = ConcurrentHashMap.newKeySet();
 

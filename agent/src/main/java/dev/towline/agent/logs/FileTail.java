@@ -18,18 +18,28 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What is appended to one file, line by line, over rotation by renaming or truncating and over
- * restarts. A file that is there when it is first looked at begins at its end.
+ * restarts. A file that is there when it is first looked at begins at its end. One that lost its
+ * name is read on for a while: who writes to it may not know yet.
  *
  * <p>Threading: not thread-safe. Failure: a file that can't be read is tried again.
  */
 final class FileTail implements AutoCloseable {
   private static final int CHUNK = 64 << 10;
 
+  /** So many looks bring nothing before a file is left whose name another one has. */
+  private static final int QUIET_LOOKS = 2;
+
+  /** And one whose name nobody has: until then it keeps its place on the disk. */
+  private static final int QUIET_LOOKS_ALONE = 60;
+
+  private static final int EVER = Integer.MAX_VALUE;
+
   private final Path path;
   private @Nullable FileChannel channel;
   private String key = "";
   private long offset;
   private boolean looked;
+  private int quietLooks;
 
   /**
    * @param known where it was left; empty when it was never read
@@ -75,13 +85,19 @@ final class FileTail implements AutoCloseable {
     }
     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(CHUNK, open.size() - offset));
     int count = bytes.hasRemaining() ? open.read(bytes, offset) : 0;
-    boolean last = offset + count >= open.size() && isReplaced();
+    int patience = offset + count < open.size() ? EVER : patience();
+    quietLooks = patience == EVER ? 0 : quietLooks + 1;
+    boolean last = quietLooks > patience;
     List<String> lines = lines(bytes, count, last);
+    if (!last && !lines.isEmpty()) {
+      quietLooks = 0;
+    }
     if (last && lines.isEmpty()) {
       // The one that took its name is new from its beginning.
       close();
       key = "";
       offset = 0;
+      quietLooks = 0;
     }
     return lines;
   }
@@ -110,11 +126,12 @@ final class FileTail implements AutoCloseable {
     return opened;
   }
 
-  private boolean isReplaced() throws IOException {
+  /** How many looks that bring nothing it is worth. */
+  private int patience() throws IOException {
     try {
-      return !keyOf(path).equals(key);
+      return keyOf(path).equals(key) ? EVER : QUIET_LOOKS;
     } catch (NoSuchFileException e) {
-      return true;
+      return QUIET_LOOKS_ALONE;
     }
   }
 

@@ -59,6 +59,10 @@ public final class LogShipper implements LogFeed, AutoCloseable {
   private static final long COUNT = Duration.ofSeconds(60).toNanos();
   private static final long SEND_AGAIN = Duration.ofSeconds(15).toNanos();
   private static final long SAVE = Duration.ofSeconds(5).toNanos();
+
+  /** What a slow disk may take for the last records. */
+  private static final Duration ENDED_WITHIN = Duration.ofSeconds(10);
+
   private static final long NEVER = Long.MAX_VALUE;
 
   private final Parts parts;
@@ -177,7 +181,9 @@ public final class LogShipper implements LogFeed, AutoCloseable {
     parts.program().onRecord(() -> {});
     post(() -> {});
     try {
-      thread.join(Duration.ofSeconds(2));
+      if (!thread.join(ENDED_WITHIN)) {
+        log.warn("the spool of logs is still in use {} after its end", ENDED_WITHIN);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

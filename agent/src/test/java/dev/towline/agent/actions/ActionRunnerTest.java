@@ -77,27 +77,27 @@ class ActionRunnerTest {
 
   @Test
   void run_pastItsTimeLimit_endsItAndWhatItStarted() throws Exception {
-    Path pid = directory.resolve("pid");
-    RunAction action =
-        command("sh", "-c", "sleep 300 & echo $! >" + pid + "; wait").toBuilder()
-            .setTimeLimitMs(500)
-            .build();
-    ActionEnd end = run(action);
+    RunAction.Builder action = command("sh", "-c", "sleep 300 & echo $!; wait").toBuilder();
+    ActionEnd end = run(action.setTimeLimitMs(250).build());
+    for (long limit = 500; text(end).isEmpty() && limit < 100_000; limit *= 2) {
+      // The machine is so busy that the shell did not come so far.
+      end = run(action.setTimeLimitMs(limit).build());
+    }
     assertEquals(Outcome.OUTCOME_TIMED_OUT, end.outcome());
-    long grandchild = Long.parseLong(Files.readString(pid).strip());
+    long grandchild = Long.parseLong(text(end).strip());
     Await.until(
         "the grandchild to be gone",
-        Duration.ofSeconds(5),
+        Duration.ofSeconds(60),
         () -> ProcessHandle.of(grandchild).filter(ProcessHandle::isAlive).isEmpty());
   }
 
   @Test
   void run_backgroundProgramKeepsThePipe_endsWithTheProgramItself() {
-    long from = System.nanoTime();
-    ActionEnd end = run(command("sh", "-c", "sleep 20 & echo done"));
+    ActionEnd end = run(command("sh", "-c", "sleep 600 & echo $!"));
     assertEquals(Outcome.OUTCOME_SUCCEEDED, end.outcome());
-    assertEquals("done\n", text(end));
-    assertTrue(System.nanoTime() - from < Duration.ofSeconds(10).toNanos());
+    ProcessHandle background = ProcessHandle.of(Long.parseLong(text(end).strip())).orElseThrow();
+    assertTrue(background.isAlive());
+    background.destroyForcibly();
   }
 
   @Test

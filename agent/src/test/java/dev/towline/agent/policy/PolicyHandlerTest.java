@@ -107,6 +107,6 @@ final class PolicyHandlerTest {
             ended.complete(end);
           }
         });
-    return ended.get(20, TimeUnit.SECONDS);
+    return ended.get(60, TimeUnit.SECONDS);
   }
 }

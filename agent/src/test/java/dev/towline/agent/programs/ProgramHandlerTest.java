@@ -90,7 +90,7 @@ final class ProgramHandlerTest {
   @Test
   void stop_whileItRuns_isInterrupted() throws Exception {
     install("relay", "echo up; sleep 600");
-    ended.said.await(10, TimeUnit.SECONDS);
+    ended.said.await(60, TimeUnit.SECONDS);
 
     handler.stop();
 
@@ -144,7 +144,7 @@ final class ProgramHandlerTest {
     }
 
     DirectiveEnd await() throws Exception {
-      return end.get(10, TimeUnit.SECONDS);
+      return end.get(60, TimeUnit.SECONDS);
     }
   }
 }

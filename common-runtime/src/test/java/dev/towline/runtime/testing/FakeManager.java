@@ -18,6 +18,7 @@ import dev.towline.runtime.sealed.SealedLink;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.PeerInterceptor;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.FreePorts;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -76,7 +77,8 @@ public final class FakeManager implements AutoCloseable {
     this.behindProxy = behindProxy;
     this.signer = fleet.directiveSigner("m1");
     this.identity = fleet.issue(Role.MANAGER, "m1");
-    start(at);
+    // A port that no outgoing connection takes while this manager is away.
+    start(at == 0 ? FreePorts.next() : at);
   }
 
   public static FakeManager direct(TestFleet fleet) throws IOException {
@@ -129,7 +131,7 @@ public final class FakeManager implements AutoCloseable {
   public void close() {
     server.shutdownNow();
     try {
-      server.awaitTermination(5, TimeUnit.SECONDS);
+      server.awaitTermination(60, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -236,7 +238,9 @@ public final class FakeManager implements AutoCloseable {
         @Override
         public void onCompleted() {
           conversation.end();
-          answers.onCompleted();
+          synchronized (answers) {
+            answers.onCompleted();
+          }
         }
       };
     }
