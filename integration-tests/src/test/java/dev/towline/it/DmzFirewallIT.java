@@ -35,7 +35,7 @@ final class DmzFirewallIT {
       host.launch("listener", "sh", "-c", script);
       Await.until(
           host.name() + " listens",
-          Duration.ofSeconds(10),
+          Duration.ofSeconds(60),
           () -> host.sh("ss -ltn").contains(":" + PORT));
     }
   }

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Threading: one owner.
  */
 public final class ProcessFleet implements AutoCloseable {
-  private static final Duration START_BOUND = Duration.ofSeconds(60);
+  private static final Duration START_BOUND = Duration.ofSeconds(120);
   private static final String PROXY_CLUSTER = "cluster-1";
   private static final String CHILD = "child-1";
 

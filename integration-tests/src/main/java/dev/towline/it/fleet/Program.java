@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Threading: one owner.
  */
 public final class Program implements AutoCloseable {
-  private static final Duration STOP_BOUND = Duration.ofSeconds(20);
+  private static final Duration STOP_BOUND = Duration.ofSeconds(60);
 
   private final String name;
   private final List<String> command;

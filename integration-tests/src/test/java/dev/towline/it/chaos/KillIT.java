@@ -45,7 +45,7 @@ class KillIT {
   private static final int KILLS = LONG ? 200 : 24;
   private static final int AGENTS = LONG ? 50 : 15;
   private static final int ACTIONS_PER_KILL = 6;
-  private static final Duration BACK_IN_SERVICE = Duration.ofSeconds(10);
+  private static final Duration BACK_IN_SERVICE = Duration.ofSeconds(90);
 
   private final long seed =
       Long.getLong("towline.seed", new Random().nextLong(0, Integer.MAX_VALUE));
@@ -135,7 +135,7 @@ class KillIT {
                     .setTimeLimitMs(60_000))
             .build();
     Action action =
-        Await.value("the manager to take " + id, Duration.ofSeconds(20), () -> tryTo(request));
+        Await.value("the manager to take " + id, Duration.ofSeconds(90), () -> tryTo(request));
     assertEquals(1, action.getTargetsCount(), "targets of " + action);
     actions.put(action.getId(), new Appended(agent, id));
   }
@@ -172,7 +172,7 @@ class KillIT {
       ended.add(
           Await.value(
               "action " + id + " (" + actions.get(id) + ") to end",
-              Duration.ofSeconds(60),
+              Duration.ofSeconds(120),
               () -> {
                 try {
                   return Optional.of(

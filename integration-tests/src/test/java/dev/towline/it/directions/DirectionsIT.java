@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real programs on loopback addresses. */
 @Requirement({"D1", "D2", "D3", "D4", "H1", "H3"})
 class DirectionsIT {
-  private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final Duration BOUND = Duration.ofSeconds(120);
   private static final boolean LONG = Boolean.getBoolean("towline.long");
 
   @TempDir Path directory;

@@ -54,7 +54,7 @@ import java.util.stream.Collectors;
  * <p>Threading: one owner.
  */
 final class HostileLab implements AutoCloseable {
-  static final Duration BOUND = Duration.ofSeconds(60);
+  static final Duration BOUND = Duration.ofSeconds(120);
   static final String CLUSTER = "cluster-1";
 
   private final ProcessFleet fleet;

@@ -20,7 +20,7 @@ import java.util.Random;
 
 /** A manager and one agent for each kind of path: processes on addresses of their own. */
 final class ParityFleet implements AutoCloseable {
-  static final Duration BOUND = Duration.ofSeconds(60);
+  static final Duration BOUND = Duration.ofSeconds(120);
   static final String GROUP = "parity";
 
   private static final String CHILD = "child-1";

@@ -52,7 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @TestMethodOrder(OrderAnnotation.class)
 final class ClustersIT {
-  private static final Duration BOUND = Duration.ofSeconds(40);
+  private static final Duration BOUND = Duration.ofSeconds(120);
   private static final String CLUSTER = "dc1";
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -51,7 +50,8 @@ class CanaryIT {
       Process capture = capture(pair.child().address(), packets);
       try {
         // The whole of it is written nowhere but in the output; it is held until the dumps are
-        // made.
+        // made, however long that takes.
+        Path seen = fleet.file("seen");
         CompletableFuture<String> run =
             CompletableFuture.supplyAsync(() ->
                 fleet
@@ -61,7 +61,7 @@ class CanaryIT {
                         "--on",
                         "can-1",
                         "--time-limit",
-                        "100s",
+                        "300s",
                         "--",
                         "sh",
                         "-c",
@@ -69,10 +69,12 @@ class CanaryIT {
                             + first
                             + " "
                             + second
-                            + "; done; sleep 15"));
+                            + "; done; while [ ! -e "
+                            + seen
+                            + " ]; do sleep 0.2; done"));
         Await.until(
             "the canary in the agent's memory",
-            Duration.ofSeconds(25),
+            RelayFleet.BOUND,
             () -> holds(core(agent, "agent"), canary));
         curl("http://" + pair.child().address() + ":8080/" + plain);
 
@@ -87,16 +89,15 @@ class CanaryIT {
             .isFalse();
         // The dumps are of the right process, and the scanner can read them.
         assertThat(holds(heap(pair.childProgram(), "child"), "RELAY_TARGET_SESSION")).isTrue();
-        assertThat(run.get(60, TimeUnit.SECONDS)).contains(canary);
+        Files.createFile(seen);
+        assertThat(run.get(120, TimeUnit.SECONDS)).contains(canary);
 
         // The output went over the wire: through this child, while this was recorded.
         Await.until(
-            "the plain request in the packets",
-            Duration.ofSeconds(10),
-            () -> holds(packets, plain));
+            "the plain request in the packets", RelayFleet.BOUND, () -> holds(packets, plain));
       } finally {
         capture.destroy();
-        assertThat(capture.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(capture.waitFor(60, TimeUnit.SECONDS)).isTrue();
       }
       assertThat(Files.size(packets)).isGreaterThan(10_000);
       assertThat(holds(packets, canary)).as("packets at the child").isFalse();

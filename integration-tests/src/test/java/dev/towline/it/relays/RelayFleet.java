@@ -20,7 +20,7 @@ import java.util.function.Predicate;
 
 /** A manager, and relays and agents as a test wants them, each with an address of its own. */
 final class RelayFleet implements AutoCloseable {
-  static final Duration BOUND = Duration.ofSeconds(40);
+  static final Duration BOUND = Duration.ofSeconds(120);
 
   private final ProcessFleet fleet;
   private final Path directory;

@@ -26,7 +26,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** A manager, proxies of one cluster, and agents that report a file each. */
 final class SendingFleet implements AutoCloseable {
-  static final Duration BOUND = Duration.ofSeconds(60);
+  static final Duration BOUND = Duration.ofSeconds(120);
   static final String CLUSTER = "dc1";
 
   private static final int FIRST_PROXY = 10;

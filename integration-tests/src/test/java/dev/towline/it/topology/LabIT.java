@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the other container tests rely on: hosts, their networks and that nothing stays behind. */
 @Tag("docker")
 final class LabIT {
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   @Test
   void close_removesItsHostsAndNetworks_andNoOtherLabs() {
