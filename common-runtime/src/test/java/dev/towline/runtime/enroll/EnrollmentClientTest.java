@@ -30,6 +30,7 @@ import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -38,7 +39,6 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
@@ -123,10 +123,7 @@ final class EnrollmentClientTest {
 
   @Test
   void enroll_firstServerDown_usesTheNext() throws Exception {
-    int closed;
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      closed = socket.getLocalPort();
-    }
+    int closed = FreePorts.next();
     var file = file(fleet, closed, server.getPort());
     assertThat(client.enroll(file, facts(), store())).isInstanceOf(Issued.class);
     assertThat(client.enroll(file(fleet, closed), facts(), store()))

@@ -13,10 +13,9 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
+import dev.towline.testing.FreePorts;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -102,10 +101,7 @@ final class MembershipTest {
 
   @Test
   void establish_noServerAnswers_triesUntilToldToStopAndKeepsTheFile() throws Exception {
-    int closed;
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      closed = socket.getLocalPort();
-    }
+    int closed = FreePorts.next();
     Path file = file(TestFleet.NAME, "agent", "127.0.0.1:" + closed);
     stop.countDown();
     assertThat(establish(Optional.of(file), "")).isInstanceOf(Start.Stopped.class);

@@ -31,7 +31,7 @@ final class NftAgreementTest {
   private static final boolean LONG = Boolean.getBoolean("towline.long");
   private static final int POLICIES =
       Integer.getInteger("towline.firewall.policies", LONG ? 1_000 : 60);
-  private static final Duration LATE = Duration.ofSeconds(10);
+  private static final Duration LATE = Duration.ofSeconds(60);
   private static final String HOST_MAC = "02:00:00:00:00:01";
   private static final String PEER_MAC = "02:00:00:00:00:02";
   private static final List<String> HOST = List.of("10.9.0.1", "10.9.0.2", "fd09::1");

@@ -120,7 +120,7 @@ final class DirectionSessionTest {
                     .setDetail("10.0.0.4:7200: connection refused"))
             .build());
 
-    assertThat(outcome.get(20, TimeUnit.SECONDS).orElseThrow())
+    assertThat(outcome.get(60, TimeUnit.SECONDS).orElseThrow())
         .contains("10.0.0.4:7200: connection refused");
     talk.send(talk.nextNoOp());
     talk.awaitResult(1);
@@ -134,7 +134,7 @@ final class DirectionSessionTest {
     session.start();
     FakeConversation talk = manager.conversation(0);
     assertThat(
-            session.tryCall(7200, Duration.ofMillis(300)).get(20, TimeUnit.SECONDS).orElseThrow())
+            session.tryCall(7200, Duration.ofMillis(300)).get(60, TimeUnit.SECONDS).orElseThrow())
         .contains("no manager came in");
     talk.send(talk.nextNoOp());
     talk.awaitResult(1);

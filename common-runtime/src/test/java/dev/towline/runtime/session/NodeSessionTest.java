@@ -15,6 +15,7 @@ import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.SignedDirective;
 import dev.towline.runtime.enroll.FleetMember;
+import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
@@ -365,7 +366,9 @@ final class NodeSessionTest {
 
   @Test
   void certificatePastHalfLife_isRenewedMakeBeforeBreak() throws Exception {
-    identity = fleet.issue(Role.AGENT, "a1", Duration.ofSeconds(30));
+    // It began before now by more than it lasts.
+    identity =
+        fleet.issue(Role.AGENT, "a1", CertificateAuthority.BACKDATE.minus(Duration.ofMinutes(1)));
     FakeManager manager = direct();
     session(manager);
     FakeConversation first = manager.conversation(0);

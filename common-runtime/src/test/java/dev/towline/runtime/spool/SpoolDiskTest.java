@@ -98,7 +98,7 @@ class SpoolDiskTest {
         line = wholeLine(said);
       }
     }
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return safe;
   }
 
