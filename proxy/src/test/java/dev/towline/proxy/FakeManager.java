@@ -17,6 +17,7 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.PeerInterceptor;
+import dev.towline.testing.FreePorts;
 import io.grpc.Server;
 import io.grpc.ServerInterceptors;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -32,6 +33,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 
 /** A manager's uplink and enrollment, scripted, over real TLS on loopback. */
@@ -60,8 +62,8 @@ final class FakeManager implements AutoCloseable {
   FakeManager(TestFleet fleet) {
     this.fleet = fleet;
     this.identity = fleet.issue(Role.MANAGER, "m1");
-    this.server = serve(0);
-    this.port = server.getPort();
+    this.port = FreePorts.next();
+    this.server = serve(port);
   }
 
   /** A session that the proxy announced. */
@@ -107,6 +109,12 @@ final class FakeManager implements AutoCloseable {
   /** As after a crash: connections are cut. */
   void stop() {
     server.shutdownNow();
+    try {
+      // What still comes would be taken for a session after the restart.
+      server.awaitTermination(60, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     sessions.clear();
   }
 

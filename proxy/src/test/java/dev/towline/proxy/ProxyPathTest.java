@@ -72,7 +72,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Agents through the proxy's real parts to a scripted manager, over loopback TLS. */
 @Requirement("P6")
 class ProxyPathTest {
-  private static final Duration BOUND = Duration.ofSeconds(15);
+  private static final Duration BOUND = Duration.ofSeconds(60);
 
   private final TestFleet fleet = new TestFleet(InstantSource.system());
   private final FakeManager manager = new FakeManager(fleet);
@@ -311,7 +311,7 @@ class ProxyPathTest {
     for (int i = 0; i < 20; i++) {
       agents.add(announced("a" + i));
     }
-    manager.sessionsPerSecond = 40;
+    manager.sessionsPerSecond = 10;
 
     manager.stop();
 
@@ -328,7 +328,7 @@ class ProxyPathTest {
       agent.answerReady();
       agent.send(bytes(200, agents.indexOf(agent)));
     }
-    // 20 sessions at 40 per second, 4 of them at once.
+    // 20 sessions at 10 per second; far from none, so that it does not matter when this test looks.
     assertThat(Duration.ofNanos(System.nanoTime() - since)).isGreaterThan(Duration.ofMillis(300));
     for (TestAgent agent : agents) {
       Await.until(
