@@ -57,7 +57,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A whole manager, asked through the ports of people and hosts. */
 final class FacesTest {
-  private static final Duration BOUND = Duration.ofSeconds(20);
+  private static final Duration BOUND = Duration.ofSeconds(60);
   private static final String PASSWORD = "correct horse battery staple";
   private static final String PACKAGE = "towline-agent-0.1.0-linux-x86_64.tar.gz";
 
@@ -278,14 +278,18 @@ final class FacesTest {
     String answer = get(site + "/install/" + id + "/state/linux/x86_64").body();
 
     assertThat(answer).startsWith("refused TOKEN_REVOKED: ").hasLineCount(1);
-    assertThat(
+    Await.until(
+        "the event",
+        BOUND,
+        () ->
             EventServiceGrpc.newBlockingStub(admin)
                 .listEvents(
                     ListEventsRequest.newBuilder()
                         .setCode("enrollment.refused.token_revoked")
                         .build())
-                .getEventsList())
-        .anyMatch(event -> event.getSubject().equals(id));
+                .getEventsList()
+                .stream()
+                .anyMatch(event -> event.getSubject().equals(id)));
   }
 
   @Test

@@ -160,7 +160,7 @@ final class AlertsTest {
     server.start();
     try {
       send("http://127.0.0.1:" + server.getAddress().getPort() + "/hook", "secret");
-      assertThat(request.get(20, TimeUnit.SECONDS))
+      assertThat(request.get(60, TimeUnit.SECONDS))
           .startsWith("Bearer secret {")
           .contains("\"kind\":\"clock-changed\"", "\"what\":\"raised\"", "\"fleet\":\"f1\"");
     } finally {
@@ -171,7 +171,7 @@ final class AlertsTest {
   @Test
   void syslog_isOneMessageOfRfc5424_whateverTheHostIsCalled() throws Exception {
     try (var socket = new DatagramSocket(0, InetAddress.getLoopbackAddress())) {
-      socket.setSoTimeout(20_000);
+      socket.setSoTimeout(60_000);
       send("syslog+udp://127.0.0.1:" + socket.getLocalPort(), "");
       var packet = new DatagramPacket(new byte[4096], 4096);
       socket.receive(packet);
@@ -190,7 +190,7 @@ final class AlertsTest {
           CompletableFuture.supplyAsync(
               () -> smtp(server), command -> Thread.ofPlatform().daemon().start(command));
       send("smtp://127.0.0.1:" + server.getLocalPort() + "?from=a@b.example&to=c@b.example", "");
-      assertThat(received.get(20, TimeUnit.SECONDS))
+      assertThat(received.get(60, TimeUnit.SECONDS))
           .contains("MAIL FROM:<a@b.example>", "RCPT TO:<c@b.example>")
           .contains("Subject: [towline f1] raised: clock-changed we]b \"1")
           .contains("raised: we]b \"1: set (clock-changed)");

@@ -254,14 +254,15 @@ final class RelaysTest {
         AgentFrame.newBuilder()
             .setProbeAnswer(ProbeAnswer.newBuilder().setNumber(probe.getProbe().getNumber()))
             .build());
-    assertThat(roundTrip.get(10, TimeUnit.SECONDS)).isPositive();
+    assertThat(roundTrip.get(60, TimeUnit.SECONDS)).isPositive();
 
     var unanswered = fixture.services().sessions().probe(host.id());
     session.take(ManagerFrame::hasProbe);
     session.drop();
-    assertThatThrownBy(() -> unanswered.get(20, TimeUnit.SECONDS))
+    assertThatThrownBy(() -> unanswered.get(60, TimeUnit.SECONDS))
         .hasMessageContaining("the session ended");
-    assertThatThrownBy(() -> fixture.services().sessions().probe("nobody").get(1, TimeUnit.SECONDS))
+    assertThatThrownBy(
+            () -> fixture.services().sessions().probe("nobody").get(60, TimeUnit.SECONDS))
         .hasMessageContaining("not in session");
   }
 }

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The root is changed under real sessions (T3). */
 final class CaRotationTest {
-  private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final Duration BOUND = Duration.ofSeconds(120);
 
   @TempDir private Path directory;
   private ManagerFixture fixture;

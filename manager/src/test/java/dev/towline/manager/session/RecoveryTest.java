@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A host that was away for long, with the clock running on meanwhile. */
 final class RecoveryTest {
-  private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final Duration BOUND = Duration.ofSeconds(120);
 
   @TempDir private Path directory;
 

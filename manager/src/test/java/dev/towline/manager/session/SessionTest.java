@@ -478,7 +478,7 @@ final class SessionTest {
     String fingerprint = fixture.services().fleet().rootFingerprint();
     fixture.restart();
     assertThat(fixture.services().fleet().rootFingerprint()).isEqualTo(fingerprint);
-    assertThat(fixture.services().hosts().host("web-1").presence()).isEqualTo(Presence.OFFLINE);
+    awaitPresence("web-1", Presence.OFFLINE);
     noOp("web-1");
     var session = host.connect();
     assertThat(session.welcome().getGeneration()).isEqualTo(2);

@@ -33,7 +33,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
 
 /** A whole manager on loopback with an embedded database, and hosts for it. */
 public final class ManagerFixture implements AutoCloseable {
-  public static final Duration BOUND = Duration.ofSeconds(20);
+  public static final Duration BOUND = Duration.ofSeconds(60);
 
   private final Path directory;
   private final Clock clock;
