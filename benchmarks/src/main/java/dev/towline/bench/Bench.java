@@ -27,6 +27,12 @@ public final class Bench {
 
   private Bench() {}
 
+  /** How many agents to measure with, where the operator does not want the usual number. */
+  static int agents(int usual) {
+    String fewer = System.getenv("TOWLINE_BENCH_AGENTS");
+    return fewer == null ? usual : Integer.parseInt(fewer);
+  }
+
   public static void main(String[] arguments) throws Exception {
     Benchmark benchmark = arguments.length == 1 ? BENCHMARKS.get(arguments[0]) : null;
     if (benchmark == null) {

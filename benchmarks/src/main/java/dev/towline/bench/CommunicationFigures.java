@@ -30,9 +30,10 @@ import java.util.regex.Pattern;
  * hosts' state is on a file system in memory where there is one: a thousand disks are not one.
  */
 final class CommunicationFigures implements Bench.Benchmark {
-  private static final int HOSTS = Integer.getInteger("towline.bench.hosts", 1_000);
+  private static final int HOSTS = Bench.agents(1_000);
   private static final int CHANGES = 5;
   private static final int RATE = Integer.getInteger("towline.bench.rate", 60_000);
+  private static final int WARMING_SECONDS = 20;
   private static final int BEATING_SECONDS = 20;
   private static final Duration BOUND = Duration.ofSeconds(300);
   private static final Pattern EVERYWHERE =
@@ -41,7 +42,8 @@ final class CommunicationFigures implements Bench.Benchmark {
 
   @Override
   public String about() {
-    return "policies to 1,000 hosts, seeing a loss, heartbeats through uplinks";
+    return "policies to 1,000 hosts, seeing a loss, heartbeats through uplinks"
+        + " (TOWLINE_BENCH_AGENTS=N for fewer)";
   }
 
   @Override
@@ -164,8 +166,9 @@ final class CommunicationFigures implements Bench.Benchmark {
                   fleet.writeEnrollment("agents", Way.DIRECT, HOSTS).toString(),
                   String.valueOf(HOSTS),
                   String.valueOf(RATE),
+                  String.valueOf(WARMING_SECONDS),
                   String.valueOf(BEATING_SECONDS)));
-      load.awaitLine("load online", BOUND);
+      load.awaitLine("load warm", BOUND);
       long from = System.currentTimeMillis();
       Duration before = manager.processorTime();
       load.awaitLine("load done", BOUND);

@@ -56,7 +56,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
  * every host is given directives all the time. All sessions and the manager share one process.
  */
 final class RotationFigures implements Bench.Benchmark {
-  private static final int AGENTS = 1000;
+  private static final int AGENTS = Bench.agents(1_000);
   private static final int ENROLLING = 8;
   private static final Duration BOUND = Duration.ofMinutes(4);
   private static final long LOOK_NANOS = Duration.ofMillis(5).toNanos();
@@ -66,7 +66,8 @@ final class RotationFigures implements Bench.Benchmark {
 
   @Override
   public String about() {
-    return "the fleet's root is changed under 1,000 live sessions";
+    return "the fleet's root is changed under 1,000 live sessions"
+        + " (TOWLINE_BENCH_AGENTS=N for fewer)";
   }
 
   @Override

@@ -17,6 +17,7 @@ import dev.towline.runtime.session.DirectiveEnd;
 import dev.towline.runtime.session.DirectiveHandler;
 import dev.towline.runtime.session.HeartbeatSource;
 import dev.towline.runtime.session.NodeSession;
+import dev.towline.runtime.session.RefusedHandshakes;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.session.SessionObserver;
@@ -67,13 +68,15 @@ public final class PolicyLoad {
 
   private void run(Path directory, List<String> files) throws Exception {
     var client = new EnrollmentClient(channels, clock, random);
-    for (int i = 0; i < agents; i++) {
-      String file = files.get(i % files.size());
-      boolean listens = file.startsWith("listen=");
-      EnrollmentFile enrollment =
-          EnrollmentFile.read(Path.of(listens ? file.substring("listen=".length()) : file));
-      start(client, enrollment, directory.resolve("load-" + i), i, listens);
-    }
+    LoadHosts.each(
+        agents,
+        i -> {
+          String file = files.get(i % files.size());
+          boolean listens = file.startsWith("listen=");
+          EnrollmentFile enrollment =
+              EnrollmentFile.read(Path.of(listens ? file.substring("listen=".length()) : file));
+          start(client, enrollment, directory.resolve("load-" + i), i, listens);
+        });
     online.await();
     System.out.println("load online");
     Thread.currentThread().join();
@@ -114,7 +117,12 @@ public final class PolicyLoad {
     if (listens) {
       var _ =
           ManagerDoor.open(
-              host.port, channels, member, session::attached, (method, peer, reason) -> {});
+              host.port,
+              channels,
+              member,
+              session::attached,
+              (method, peer, reason) -> {},
+              new RefusedHandshakes((code, detail) -> {}, System::nanoTime));
     }
     session.start();
   }

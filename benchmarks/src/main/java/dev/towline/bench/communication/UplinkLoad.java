@@ -44,7 +44,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * send heartbeats as fast as the manager's credit allows, or at a rate.
  *
  * <p>On its standard output: {@code load online} when every agent is welcomed, then each second how
- * many heartbeats were handed to the transport, and {@code load done} with the total at the end.
+ * many heartbeats were handed to the transport, {@code load warm} when measuring begins, and {@code
+ * load done} with what was sent since then.
  */
 public final class UplinkLoad {
   private static final int LANES = 4;
@@ -62,7 +63,7 @@ public final class UplinkLoad {
 
   /**
    * @param arguments directory, enrollment file of the proxy, enrollment file of the agents, their
-   *     number, heartbeats per second, seconds
+   *     number, heartbeats per second, seconds before measuring, seconds of measuring
    */
   public static void main(String[] arguments) throws Exception {
     new UplinkLoad(Integer.parseInt(arguments[3]))
@@ -71,11 +72,17 @@ public final class UplinkLoad {
             EnrollmentFile.read(Path.of(arguments[1])),
             EnrollmentFile.read(Path.of(arguments[2])),
             Integer.parseInt(arguments[4]),
-            Integer.parseInt(arguments[5]));
+            Integer.parseInt(arguments[5]),
+            Integer.parseInt(arguments[6]));
   }
 
   private void run(
-      Path directory, EnrollmentFile proxyFile, EnrollmentFile agentFile, int rate, int seconds)
+      Path directory,
+      EnrollmentFile proxyFile,
+      EnrollmentFile agentFile,
+      int rate,
+      int warming,
+      int seconds)
       throws Exception {
     var channels = new FleetChannels(Thread.ofPlatform().daemon().factory());
     var client = new EnrollmentClient(channels, clock, random);
@@ -90,30 +97,41 @@ public final class UplinkLoad {
     for (int i = 0; i < LANES; i++) {
       lanes.add(new Lane(channels.open(proxyFile.servers().getFirst(), outer)));
     }
-    for (int i = 0; i < agents; i++) {
-      String name = "beat-" + i;
-      IssuedIdentity identity =
-          LoadHosts.enroll(client, agentFile, directory.resolve(name), name).identity();
-      Lane lane = lanes.get(i % LANES);
-      lane.post(() -> lane.open(identity, name, verifier));
-    }
+    LoadHosts.each(
+        agents,
+        i -> {
+          String name = "beat-" + i;
+          IssuedIdentity identity =
+              LoadHosts.enroll(client, agentFile, directory.resolve(name), name).identity();
+          Lane lane = lanes.get(i % LANES);
+          lane.post(() -> lane.open(identity, name, verifier));
+        });
     welcomed.await();
     System.out.println("load online");
     long from = System.nanoTime();
     lanes.forEach(lane -> lane.post(() -> lane.beat(from, rate / LANES)));
-    for (int i = 1; i <= seconds; i++) {
+    report(from, 1, warming);
+    long warm = System.nanoTime();
+    long before = sent.get();
+    System.out.println("load warm");
+    report(from, warming + 1, warming + seconds);
+    long took = System.nanoTime() - warm;
+    System.out.println(
+        "load done %d in %d ms"
+            .formatted(sent.get() - before, TimeUnit.NANOSECONDS.toMillis(took)));
+    lanes.forEach(lane -> lane.stopped = true);
+    // Sessions stay open until this process is ended.
+    Thread.currentThread().join();
+  }
+
+  private void report(long from, int first, int last) throws InterruptedException {
+    for (int i = first; i <= last; i++) {
       long until = from + TimeUnit.SECONDS.toNanos(i);
       while (System.nanoTime() < until) {
         TimeUnit.NANOSECONDS.sleep(until - System.nanoTime());
       }
       System.out.println("load sent " + sent.get());
     }
-    lanes.forEach(lane -> lane.stopped = true);
-    System.out.println(
-        "load done %d in %d ms"
-            .formatted(sent.get(), TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - from)));
-    // Sessions stay open until this process is ended.
-    Thread.currentThread().join();
   }
 
   /** One uplink connection; one thread owns its agents. */
@@ -228,6 +246,7 @@ public final class UplinkLoad {
     private final String name;
     private final SealedLink<ManagerFrame, AgentFrame> inner;
     private long maySend;
+    private int taken;
     private long beatNumber;
     private boolean online;
 
@@ -276,7 +295,12 @@ public final class UplinkLoad {
           System.exit(1);
         }
         case SEALED -> {
-          send(UplinkFrame.newBuilder().setCredit(frame.getSealed().size()));
+          taken += frame.getSealed().size();
+          // As agents do: a little is not worth a frame.
+          if (taken >= lane.credit / 4) {
+            send(UplinkFrame.newBuilder().setCredit(taken));
+            taken = 0;
+          }
           var step = inner.feed(frame.getSealed());
           sealed(step.outgoing());
           if (step.established() != null) {

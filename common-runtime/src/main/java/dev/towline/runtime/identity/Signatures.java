@@ -1,19 +1,22 @@
 package dev.towline.runtime.identity;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.InvalidKeyException;
-import java.security.NoSuchAlgorithmException;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.security.Signature;
-import java.security.SignatureException;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.bouncycastle.crypto.digests.SHA256Digest;
+import org.bouncycastle.crypto.params.ECPublicKeyParameters;
 import org.bouncycastle.crypto.params.Ed25519PrivateKeyParameters;
 import org.bouncycastle.crypto.params.Ed25519PublicKeyParameters;
+import org.bouncycastle.crypto.signers.DSADigestSigner;
+import org.bouncycastle.crypto.signers.ECDSASigner;
 import org.bouncycastle.crypto.signers.Ed25519Signer;
+import org.bouncycastle.crypto.util.PublicKeyFactory;
 
 /**
  * Signatures and keyed hashes over a context and data. The context (for instance {@code "towline
@@ -36,17 +39,23 @@ public final class Signatures {
     }
   }
 
+  /**
+   * Of SHA256withECDSA; by BouncyCastle's own arithmetic, which takes a quarter of the platform's
+   * time: a manager checks thousands.
+   */
   public static boolean verifyP256(PublicKey key, String context, byte[] data, byte[] signed) {
     try {
-      Signature signature = Signature.getInstance("SHA256withECDSA");
-      signature.initVerify(key);
-      signature.update(prefix(context));
-      signature.update(data);
-      return signature.verify(signed);
-    } catch (SignatureException | InvalidKeyException e) {
+      if (!(PublicKeyFactory.createKey(key.getEncoded()) instanceof ECPublicKeyParameters point)) {
+        return false;
+      }
+      var verifier = new DSADigestSigner(new ECDSASigner(), new SHA256Digest());
+      verifier.init(false, point);
+      byte[] prefix = prefix(context);
+      verifier.update(prefix, 0, prefix.length);
+      verifier.update(data, 0, data.length);
+      return verifier.verifySignature(signed);
+    } catch (IOException | RuntimeException e) {
       return false;
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA256withECDSA", e);
     }
   }
 

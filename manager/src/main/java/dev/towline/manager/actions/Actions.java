@@ -105,10 +105,8 @@ public final class Actions {
                   wanted.idempotencyKey(),
                   "");
           tx.actions().create(action);
-          List<QueuedDirective> queued = new ArrayList<>(hosts.size());
-          for (Node host : hosts) {
-            queued.add(directives.enqueue(tx, host.id(), content, takeUp, id));
-          }
+          List<QueuedDirective> queued =
+              directives.enqueueAll(tx, hosts.stream().map(Node::id).toList(), content, takeUp, id);
           return new Created(action(tx, action, true), queued);
         });
     directives.committed(created.queued());

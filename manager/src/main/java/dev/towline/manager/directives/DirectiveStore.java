@@ -11,7 +11,12 @@ public interface DirectiveStore {
   /**
    * Puts a directive at the end of its target's queue; the sequence comes from the target's row.
    */
-  QueuedDirective add(NewDirective directive);
+  default QueuedDirective add(NewDirective directive) {
+    return addAll(List.of(directive)).getFirst();
+  }
+
+  /** As {@link #add}, for many targets at once, each of them named once; in the same order. */
+  List<QueuedDirective> addAll(List<NewDirective> directives);
 
   Optional<QueuedDirective> find(String id);
 

@@ -1,5 +1,6 @@
 package dev.towline.manager.directives;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.ids.Ids;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.DirectiveContent;
@@ -8,6 +9,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
+import java.util.List;
 
 /** Makes directives of contents. Safe for use by several threads. */
 public final class Directives {
@@ -24,18 +26,32 @@ public final class Directives {
   /** Puts a directive into its target's queue; after the commit {@link #committed} is due. */
   public QueuedDirective enqueue(
       Tx tx, String target, DirectiveContent content, Duration lifetime, String action) {
+    return enqueueAll(tx, List.of(target), content, lifetime, action).getFirst();
+  }
+
+  /** The same for many targets, each of them named once. */
+  public List<QueuedDirective> enqueueAll(
+      Tx tx,
+      Collection<String> targets,
+      DirectiveContent content,
+      Duration lifetime,
+      String action) {
     long now = clock.millis();
+    ByteString bytes = content.toByteString();
     return tx.directives()
-        .add(
-            new NewDirective(
-                Ids.newUuid(random),
-                target,
-                kind(content),
-                content.toByteString(),
-                now,
-                now + lifetime.toMillis(),
-                action,
-                delivery.isLive(target) ? DirectiveState.DELIVERED : DirectiveState.QUEUED));
+        .addAll(
+            targets.stream()
+                .map(target ->
+                    new NewDirective(
+                        Ids.newUuid(random),
+                        target,
+                        kind(content),
+                        bytes,
+                        now,
+                        now + lifetime.toMillis(),
+                        action,
+                        delivery.isLive(target) ? DirectiveState.DELIVERED : DirectiveState.QUEUED))
+                .toList());
   }
 
   public void committed(Collection<QueuedDirective> directives) {

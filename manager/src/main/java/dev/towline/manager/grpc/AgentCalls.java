@@ -223,6 +223,12 @@ public final class AgentCalls implements Line {
       call.request(1);
     }
 
+    /** It is the one of all hosts that are dialled. */
+    @Override
+    public boolean lendsThread() {
+      return false;
+    }
+
     /** The host ends its side when it has read what was sent before. */
     @Override
     public synchronized void close() {

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,7 +46,8 @@ public final class PolicyDelivery {
   List<QueuedDirective> tell(Tx tx, PolicyTree tree, List<HostPolicy> hosts) {
     long now = clock.millis();
     Map<String, EffectivePolicy> byPolicy = new HashMap<>();
-    List<QueuedDirective> queued = new ArrayList<>();
+    Map<EffectivePolicy, List<String>> toTell = new LinkedHashMap<>();
+    Map<EffectivePolicy, ByteString> fingerprints = new HashMap<>();
     for (HostPolicy host : hosts) {
       if (!host.online()) {
         continue;
@@ -53,10 +55,13 @@ public final class PolicyDelivery {
       EffectivePolicy wanted = wanted(tree, host, byPolicy);
       Optional<ByteString> sent =
           host.sent().filter(_ -> now - host.sentMs() < AGAIN_AFTER.toMillis());
-      if (!wanted.fingerprint().equals(sent.orElse(host.reported()))) {
-        queued.add(send(tx, host.id(), wanted, now));
+      ByteString fingerprint = fingerprints.computeIfAbsent(wanted, EffectivePolicy::fingerprint);
+      if (!fingerprint.equals(sent.orElse(host.reported()))) {
+        toTell.computeIfAbsent(wanted, _ -> new ArrayList<>()).add(host.id());
       }
     }
+    List<QueuedDirective> queued = new ArrayList<>();
+    toTell.forEach((wanted, ids) -> queued.addAll(send(tx, ids, wanted, now)));
     return queued;
   }
 
@@ -88,9 +93,9 @@ public final class PolicyDelivery {
             .orElse(reported);
     if (!coming.equals(wanted.fingerprint())) {
       // Found in the queue by the session that is being opened.
-      var _ = send(tx, id, wanted, clock.millis());
+      var _ = send(tx, List.of(id), wanted, clock.millis());
     } else if (!coming.equals(reported)) {
-      tx.policies().sent(id, coming, clock.millis());
+      tx.policies().sent(List.of(id), coming, clock.millis());
     }
   }
 
@@ -105,12 +110,12 @@ public final class PolicyDelivery {
     }
   }
 
-  private QueuedDirective send(Tx tx, String host, EffectivePolicy wanted, long now) {
+  private List<QueuedDirective> send(Tx tx, List<String> hosts, EffectivePolicy wanted, long now) {
     ByteString fingerprint = wanted.fingerprint();
-    tx.policies().sent(host, fingerprint, now);
-    return directives.enqueue(
+    tx.policies().sent(hosts, fingerprint, now);
+    return directives.enqueueAll(
         tx,
-        host,
+        hosts,
         DirectiveContent.newBuilder()
             .setSetPolicy(
                 SetPolicy.newBuilder()

@@ -1,6 +1,7 @@
 package dev.towline.manager.policies;
 
 import com.google.protobuf.ByteString;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
@@ -37,8 +38,8 @@ public interface PolicyStore {
   /** Highest version that the level ever had; 0 when it never was. */
   long lastVersion(Level.Kind kind, String name);
 
-  /** A directive with this is on its way. */
-  void sent(String host, ByteString fingerprint, long nowMs);
+  /** A directive with this is on its way to these hosts. */
+  void sent(Collection<String> hosts, ByteString fingerprint, long nowMs);
 
   /** How many install commands that can still be used give this policy. */
   int commandsWith(String policy, long nowMs);

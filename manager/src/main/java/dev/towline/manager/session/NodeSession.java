@@ -1,6 +1,5 @@
 package dev.towline.manager.session;
 
-import com.google.common.util.concurrent.MoreExecutors;
 import com.google.protobuf.ByteString;
 import dev.towline.manager.directives.QueuedDirective;
 import dev.towline.manager.nodes.Node;
@@ -34,7 +33,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -72,7 +70,7 @@ public final class NodeSession {
   private final SessionPeer peer;
   private final SessionLink link;
   private final SessionServices services;
-  private final Executor serial;
+  private final SerialExecutor serial;
   private final SessionWrites writes;
   private final PeerVerifier.Standing standing;
   private final AtomicBoolean gone = new AtomicBoolean();
@@ -100,7 +98,7 @@ public final class NodeSession {
     this.link = link;
     this.services = services;
     this.standing = services.verifier().standing(peer.chain());
-    this.serial = MoreExecutors.newSequentialExecutor(services.executor());
+    this.serial = new SerialExecutor(services.executor());
     this.writes = new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
     this.lastHeardMs = services.clock().millis();
     this.intervalMs = services.heartbeatInterval().toMillis();
@@ -125,10 +123,16 @@ public final class NodeSession {
   /** A frame arrived; its sender is the authenticated peer. */
   public void receive(AgentFrame frame) {
     long nanos = System.nanoTime();
-    run(() -> {
-      arrived = nanos;
-      handle(frame);
-    });
+    Runnable work =
+        () -> {
+          arrived = nanos;
+          handle(frame);
+        };
+    if (link.lendsThread()) {
+      serial.executeHere(guarded(work));
+    } else {
+      run(work);
+    }
   }
 
   /** The transport is gone. */
@@ -237,17 +241,21 @@ public final class NodeSession {
 
   private void run(Runnable task) {
     try {
-      serial.execute(() -> {
-        try {
-          task.run();
-        } catch (RuntimeException e) {
-          log.error("session of {} failed", peer.identity(), e);
-          close("INTERNAL", "the manager failed", "see the manager's log", Presence.OFFLINE);
-        }
-      });
+      serial.execute(guarded(task));
     } catch (RejectedExecutionException e) {
       log.debug("session of {} came to rest with the manager", peer.identity());
     }
+  }
+
+  private Runnable guarded(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        log.error("session of {} failed", peer.identity(), e);
+        close("INTERNAL", "the manager failed", "see the manager's log", Presence.OFFLINE);
+      }
+    };
   }
 
   private void handle(AgentFrame frame) {

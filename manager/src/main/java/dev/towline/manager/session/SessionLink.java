@@ -12,6 +12,14 @@ public interface SessionLink {
   /** One more received frame has been dealt with: the next one may come. */
   void proceed();
 
+  /**
+   * Whether frames come on a thread that has no other connection to look after, so that they may be
+   * worked on there.
+   */
+  default boolean lendsThread() {
+    return true;
+  }
+
   /** Ends the conversation after what was sent before. May be called twice. */
   void close();
 }

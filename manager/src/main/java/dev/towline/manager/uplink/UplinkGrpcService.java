@@ -12,6 +12,12 @@ import java.net.SocketAddress;
 
 /** Lanes of proxies. The proxy is who its certificate says; its hosts are who theirs say. */
 public final class UplinkGrpcService extends UplinkServiceGrpc.UplinkServiceImplBase {
+  /**
+   * Frames asked for at a time: asking for each one wakes the connection's thread each time. What
+   * one session may have under way is bounded by its credit.
+   */
+  private static final int ASKED = 64;
+
   private final Uplinks uplinks;
 
   public UplinkGrpcService(Uplinks uplinks) {
@@ -25,10 +31,19 @@ public final class UplinkGrpcService extends UplinkServiceGrpc.UplinkServiceImpl
     Port port = new Port(call);
     UplinkLane lane = uplinks.newLane(PeerInterceptor.PEER.get().identity().id(), remote(), port);
     call.setOnCancelHandler(() -> lane.lost("the proxy's connection was lost"));
+    call.disableAutoRequest();
+    call.request(2 * ASKED);
     return new StreamObserver<>() {
+      private int received;
+
       @Override
       public void onNext(UplinkFrame frame) {
         lane.receive(frame);
+        received++;
+        if (received == ASKED) {
+          received = 0;
+          call.request(ASKED);
+        }
       }
 
       @Override

@@ -1,9 +1,9 @@
 package dev.towline.manager.uplink;
 
-import com.google.common.util.concurrent.MoreExecutors;
 import com.google.protobuf.ByteString;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.session.NodeSession;
+import dev.towline.manager.session.SerialExecutor;
 import dev.towline.manager.session.SessionLink;
 import dev.towline.manager.session.SessionPeer;
 import dev.towline.manager.session.Sessions;
@@ -30,8 +30,10 @@ import org.slf4j.LoggerFactory;
  * <p>Lifecycle: from OpenSession until the lane ends, either end closes, or the inner connection
  * breaks; native memory is freed then.
  *
- * <p>Threading: every method may be called by any thread; what they do runs on an own serial
- * executor. The session inside has its own and meets this one only through queues.
+ * <p>Threading: every method may be called by any thread; what they do runs one after another. The
+ * handshake runs on a pool, so that thousands at once use all cores; afterwards the caller's thread
+ * does the work, most often the one that reads the lane. The session inside has an order of its own
+ * and meets this one only through queues.
  *
  * <p>Failure: what honest parties never produce is recorded under the name of the claimed host, and
  * ends the session.
@@ -47,14 +49,14 @@ final class UplinkSession implements SessionLink {
   private final SealedLink<AgentFrame, ManagerFrame> sealed;
   private final Sessions sessions;
   private final Events events;
-  private final Executor serial;
+  private final SerialExecutor serial;
 
   private final Queue<ByteString> outgoing = new ArrayDeque<>();
 
   /** Received frames that the session inside has not asked for yet. */
   private final Queue<AgentFrame> arrived = new ArrayDeque<>();
 
-  private @Nullable NodeSession session;
+  private volatile @Nullable NodeSession session;
   private int downCredit;
 
   /** Sealed bytes taken in for which no credit was given back yet. */
@@ -79,7 +81,7 @@ final class UplinkSession implements SessionLink {
     this.sealed = sealed;
     this.sessions = sessions;
     this.events = events;
-    this.serial = MoreExecutors.newSequentialExecutor(executor);
+    this.serial = new SerialExecutor(executor);
     this.downCredit = initialCredit;
   }
 
@@ -140,15 +142,21 @@ final class UplinkSession implements SessionLink {
   }
 
   private void run(Runnable task) {
+    Runnable guarded =
+        () -> {
+          try {
+            task.run();
+          } catch (RuntimeException e) {
+            log.error("uplink session {} of {} failed", number, lane.proxy(), e);
+            end("INTERNAL", "the manager failed");
+          }
+        };
     try {
-      serial.execute(() -> {
-        try {
-          task.run();
-        } catch (RuntimeException e) {
-          log.error("uplink session {} of {} failed", number, lane.proxy(), e);
-          end("INTERNAL", "the manager failed");
-        }
-      });
+      if (session == null) {
+        serial.execute(guarded);
+      } else {
+        serial.executeHere(guarded);
+      }
     } catch (RejectedExecutionException e) {
       log.debug("uplink session {} came to rest with the manager", number);
     }

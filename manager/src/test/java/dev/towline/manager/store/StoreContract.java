@@ -268,6 +268,29 @@ abstract class StoreContract {
   }
 
   @Test
+  void directives_forManyTargets_keepOrderAndSequences() {
+    int hosts = 700;
+    write(tx -> {
+      for (int i = 0; i < hosts; i++) {
+        tx.nodes().create(node("n" + i, "web-" + i, "web", List.of()));
+      }
+      tx.directives().add(directive("first", "n3"));
+    });
+    List<QueuedDirective> added =
+        store.<List<QueuedDirective>>commit(tx ->
+            tx.directives()
+                .addAll(
+                    IntStream.range(0, hosts).mapToObj(i -> directive("d" + i, "n" + i)).toList()));
+    assertThat(added)
+        .extracting(QueuedDirective::id)
+        .containsExactlyElementsOf(IntStream.range(0, hosts).mapToObj(i -> "d" + i).toList());
+    assertThat(added.get(3).sequence()).isEqualTo(2);
+    assertThat(added.get(699).sequence()).isEqualTo(1);
+    assertThat(many(tx -> tx.directives().after("n3", 1, 10))).containsExactly(added.get(3));
+    assertThat(many(tx -> tx.directives().after("n699", 0, 10))).containsExactly(added.get(699));
+  }
+
+  @Test
   void directive_states_onlyMoveOn() {
     create(node("n1", "web-1", "web", List.of()));
     write(tx -> tx.directives().add(directive("d1", "n1")));
@@ -417,14 +440,14 @@ abstract class StoreContract {
     ByteString two = ByteString.copyFromUtf8("two");
     assertThat(hostPolicy().reported().isEmpty()).isTrue();
     assertThat(hostPolicy().sent()).isEmpty();
-    write(tx -> tx.policies().sent("n1", one, 5));
-    write(tx -> tx.policies().sent("n1", two, 6));
+    write(tx -> tx.policies().sent(List.of("n1"), one, 5));
+    write(tx -> tx.policies().sent(List.of("n1"), two, 6));
     write(tx -> tx.policies().reported("n1", one));
     assertThat(hostPolicy().reported()).isEqualTo(one);
     assertThat(hostPolicy().sent()).contains(two);
     write(tx -> tx.policies().reported("n1", two));
     assertThat(hostPolicy().sent()).isEmpty();
-    write(tx -> tx.policies().sent("n1", ByteString.EMPTY, 7));
+    write(tx -> tx.policies().sent(List.of("n1"), ByteString.EMPTY, 7));
     assertThat(hostPolicy().sent()).contains(ByteString.EMPTY);
     write(tx -> tx.policies().nothingSent("n1"));
     assertThat(hostPolicy().sent()).isEmpty();

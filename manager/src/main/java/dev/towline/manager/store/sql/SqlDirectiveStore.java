@@ -11,9 +11,13 @@ import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.SignedResult;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.PreparedBatch;
 
 /** {@link DirectiveStore} over the tables directives and results. */
 final class SqlDirectiveStore implements DirectiveStore {
@@ -28,43 +32,59 @@ final class SqlDirectiveStore implements DirectiveStore {
   }
 
   @Override
-  public QueuedDirective add(NewDirective directive) {
-    long sequence =
-        handle
-            .createQuery(
-                "update nodes set directive_sequence = directive_sequence + 1 where id = :target"
-                    + " returning directive_sequence")
-            .bind("target", directive.target())
-            .mapTo(Long.class)
-            .one();
-    handle
-        .createUpdate(
+  public List<QueuedDirective> addAll(List<NewDirective> directives) {
+    Map<String, Long> sequences = new HashMap<>();
+    Columns.inGroups(
+        directives.stream().map(NewDirective::target).toList(),
+        targets ->
+            handle
+                .createQuery(
+                    "update nodes set directive_sequence = directive_sequence + 1"
+                        + " where id in (<targets>) returning id, directive_sequence")
+                .bindList("targets", targets)
+                .map((row, _) -> Map.entry(row.getString("id"), row.getLong("directive_sequence")))
+                .forEach(row -> sequences.put(row.getKey(), row.getValue())));
+    PreparedBatch batch =
+        handle.prepareBatch(
             """
             insert into directives (id, target, sequence, kind, content, created_ms, expires_ms,
               action, state, outcome, detail, finished_ms)
             values (:id, :target, :sequence, :kind, :content, :created, :expires, :action, :state,
               0, '', 0)
-            """)
-        .bind("id", directive.id())
-        .bind("target", directive.target())
-        .bind("sequence", sequence)
-        .bind("kind", directive.kind().getNumber())
-        .bind("content", directive.content().toByteArray())
-        .bind("created", directive.createdMs())
-        .bind("expires", directive.expiresMs())
-        .bind("action", directive.action())
-        .bind("state", directive.state().label())
-        .execute();
-    return new QueuedDirective(
-        directive.id(),
-        directive.target(),
-        sequence,
-        directive.kind(),
-        directive.content(),
-        directive.createdMs(),
-        directive.expiresMs(),
-        directive.action(),
-        directive.state());
+            """);
+    List<QueuedDirective> queued = new ArrayList<>(directives.size());
+    for (NewDirective directive : directives) {
+      Long sequence = sequences.get(directive.target());
+      if (sequence == null) {
+        throw new IllegalArgumentException("target: " + directive.target() + " does not exist");
+      }
+      batch
+          .bind("id", directive.id())
+          .bind("target", directive.target())
+          .bind("sequence", sequence)
+          .bind("kind", directive.kind().getNumber())
+          .bind("content", directive.content().toByteArray())
+          .bind("created", directive.createdMs())
+          .bind("expires", directive.expiresMs())
+          .bind("action", directive.action())
+          .bind("state", directive.state().label())
+          .add();
+      queued.add(
+          new QueuedDirective(
+              directive.id(),
+              directive.target(),
+              sequence,
+              directive.kind(),
+              directive.content(),
+              directive.createdMs(),
+              directive.expiresMs(),
+              directive.action(),
+              directive.state()));
+    }
+    if (!queued.isEmpty()) {
+      batch.execute();
+    }
+    return queued;
   }
 
   @Override

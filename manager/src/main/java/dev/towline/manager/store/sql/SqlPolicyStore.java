@@ -5,6 +5,7 @@ import dev.towline.manager.policies.Level;
 import dev.towline.manager.policies.PolicyStore;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -144,14 +145,18 @@ final class SqlPolicyStore implements PolicyStore {
   }
 
   @Override
-  public void sent(String host, ByteString fingerprint, long nowMs) {
-    handle
-        .createUpdate(
-            "update nodes set policy_sent = :fingerprint, policy_sent_ms = :now where id = :id")
-        .bind("fingerprint", text(fingerprint))
-        .bind("now", nowMs)
-        .bind("id", host)
-        .execute();
+  public void sent(Collection<String> hosts, ByteString fingerprint, long nowMs) {
+    Columns.inGroups(
+        hosts,
+        ids ->
+            handle
+                .createUpdate(
+                    "update nodes set policy_sent = :fingerprint, policy_sent_ms = :now"
+                        + " where id in (<ids>)")
+                .bind("fingerprint", text(fingerprint))
+                .bind("now", nowMs)
+                .bindList("ids", ids)
+                .execute());
   }
 
   @Override
