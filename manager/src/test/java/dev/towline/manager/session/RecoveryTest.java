@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.manager.testing.LiveAgent;
 import dev.towline.manager.testing.ManagerFixture;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.nio.file.Path;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** A host that was away for long, with the clock running on meanwhile. */
 final class RecoveryTest {
   private static final Duration BOUND = Duration.ofSeconds(120);
+
+  private static final String EXPIRING = "certificate.expiring";
 
   @TempDir private Path directory;
 
@@ -85,6 +88,53 @@ final class RecoveryTest {
             .isLessThan(Duration.ofMinutes(5));
       }
       assertThat(fixture.services().alerts().list(false, true, "", 0, 100)).isEmpty();
+    }
+  }
+
+  @Test
+  @Requirement("T3")
+  void managersCertificateHasEnded_whileItRuns_isReplacedByItself() throws Exception {
+    var clock = new Leap();
+    try (var fixture = new ManagerFixture(directory, clock)) {
+      Instant before = fixture.services().fleet().manager().expires();
+      clock.leap(Duration.ofDays(8));
+      assertThat(before).isBefore(clock.instant());
+
+      // As the manager does once a minute.
+      fixture.services().fleet().renew();
+
+      assertThat(fixture.services().fleet().manager().expires()).isAfter(clock.instant());
+      // Enrolled and in session with it, by the same clock.
+      LiveAgent agent = fixture.agent("web-1");
+      Await.until("online", BOUND, () -> live(fixture, agent));
+    }
+  }
+
+  @Test
+  @Requirement("T3")
+  void rootEndsIn29Days_isSaidWithTheRemedy_andNotBefore() throws Exception {
+    var clock = new Leap();
+    try (var fixture = new ManagerFixture(directory, clock)) {
+      var fleet = fixture.services().fleet();
+      Instant end = fleet.activeRoot().getNotAfter().toInstant();
+      clock.leap(Duration.between(clock.instant(), end.minus(Duration.ofDays(31))));
+      fleet.renew();
+      fixture.services().sessions().caRotation().tick();
+      String subject = Fingerprints.of(fleet.activeRoot());
+      assertThat(fixture.events(EXPIRING)).noneMatch(e -> e.subject().equals(subject));
+
+      clock.leap(Duration.ofDays(2));
+      fixture.services().sessions().caRotation().tick();
+      String said =
+          Await.value(
+              "the warning",
+              BOUND,
+              () ->
+                  fixture.events(EXPIRING).stream()
+                      .filter(e -> e.subject().equals(subject))
+                      .map(e -> e.detail())
+                      .findFirst());
+      assertThat(said).contains("the fleet's root ends at", "in 28 days", "towline ca rotate");
     }
   }
 

@@ -51,6 +51,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Sessions of a whole manager with a scripted node at the other end. */
 final class SessionTest {
+  /** What is required of a revocation (T3). */
+  private static final Duration REVOKED_WITHIN = Duration.ofSeconds(5);
+
   @TempDir java.nio.file.Path directory;
 
   private ManagerFixture fixture;
@@ -337,10 +340,12 @@ final class SessionTest {
     FakeNode witness = fixture.host("web-2");
     var session = host.connect();
     var other = witness.connect();
+    long from = System.nanoTime();
     fixture.services().sessions().revoke(host.id(), "stolen");
     assertThat(session.take(ManagerFrame::hasClosed).getClosed().getCode())
         .isEqualTo("CERTIFICATE_REVOKED");
     other.take(ManagerFrame::hasRevocations);
+    assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(REVOKED_WITHIN);
     var again = host.dial();
     again.hello();
     assertThat(again.ended()).isTrue();
