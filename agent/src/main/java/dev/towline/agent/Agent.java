@@ -37,6 +37,7 @@ import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
 import dev.towline.runtime.session.NodeSession;
+import dev.towline.runtime.session.RefusedHandshakes;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.spool.DiskFiles;
@@ -133,6 +134,10 @@ final class Agent {
       var membership =
           new Membership(
               data, Role.AGENT, new EnrollmentClient(channels, clock, random), clock, random, stop);
+      var policy = PolicyFile.open(data.resolve("policy.json")).policy();
+      if (!policy.direction().agentDials()) {
+        membership.onlyListens();
+      }
       Membership.Start start =
           membership.establish(settings.enrollment(), settings.name(), facts, revocations);
       End end =
@@ -245,13 +250,15 @@ final class Agent {
       var programLog = new ProgramLog();
       var direction =
           new DirectionControl(
-              (port, expected) ->
-                  expected
-                      ? door(port, channels, member, session)
-                      : QuietDoor.open(
-                          port,
-                          knockedAt -> door(knockedAt, channels, member, session),
-                          threads("door-")),
+              (port, expected) -> {
+                member.listens();
+                return expected
+                    ? door(port, channels, member, session)
+                    : QuietDoor.open(
+                        port,
+                        knockedAt -> door(knockedAt, channels, member, session),
+                        threads("door-"));
+              },
               new SessionDirection(session),
               DirectionControl.TRIAL,
               threads("listen-"));
@@ -318,7 +325,8 @@ final class Agent {
             session.securityEvent(
                 "rpc.denied",
                 "%s by %s: %s"
-                    .formatted(method, peer.map(NodeIdentity::uri).orElse("somebody"), reason)));
+                    .formatted(method, peer.map(NodeIdentity::uri).orElse("somebody"), reason)),
+        new RefusedHandshakes(session::securityEvent, System::nanoTime));
   }
 
   /** The session as the direction's control sees it. */

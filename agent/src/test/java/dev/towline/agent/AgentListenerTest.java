@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.towline.proto.v1.AgentListenerGrpc;
 import dev.towline.proto.v1.Attach;
 import dev.towline.proto.v1.DownFrame;
+import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.UpFrame;
+import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
@@ -25,6 +27,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -51,6 +54,10 @@ final class AgentListenerTest {
 
   @BeforeEach
   void start() throws IOException {
+    start(Clock.systemUTC());
+  }
+
+  private void start(Clock clock) throws IOException {
     port = FreePorts.next();
     new IdentityStore(directory.resolve("identity"))
         .save(fleet.issue(Role.AGENT, "a1"), fleet.roots());
@@ -68,7 +75,7 @@ final class AgentListenerTest {
     agent =
         new Agent(
             new AgentSettings(directory, Optional.empty(), "", 4, true, List.of(), 16),
-            Clock.systemUTC(),
+            clock,
             new SecureRandom());
     end =
         CompletableFuture.supplyAsync(
@@ -85,10 +92,36 @@ final class AgentListenerTest {
 
   @AfterEach
   void stop() throws Exception {
+    end();
+    channels.close();
+  }
+
+  private void end() throws Exception {
     opened.forEach(ManagedChannel::shutdownNow);
     agent.stop();
     end.get(60, TimeUnit.SECONDS);
-    channels.close();
+  }
+
+  @Test
+  void clockWrongByYears_managerOfTheFleetIsGreetedAndItsTimeTaken() throws Exception {
+    for (int years : List.of(-4, 6)) {
+      end();
+      start(Clock.offset(Clock.systemUTC(), Duration.ofDays(365L * years)));
+      Dialled manager = dialUntilAnswered(fleet.issue(Role.MANAGER, "m1"), "a1");
+      manager.say(
+          ManagerFrame.newBuilder()
+              .setWelcome(
+                  Welcome.newBuilder()
+                      .setGeneration(1)
+                      .setManagerId("m1")
+                      .setHeartbeatIntervalMs(60_000)
+                      .setReconnectCapMs(4_000)
+                      .setManagerTimeMs(Clock.systemUTC().millis()))
+              .build());
+      Await.until(
+          "a heartbeat",
+          () -> manager.frames.stream().anyMatch(frame -> frame.getOpen().hasHeartbeat()));
+    }
   }
 
   @Test
@@ -148,6 +181,7 @@ final class AgentListenerTest {
     opened.add(channel);
     var dialled = new Dialled();
     StreamObserver<DownFrame> down = AgentListenerGrpc.newStub(channel).attach(dialled);
+    dialled.down = down;
     down.onNext(DownFrame.newBuilder().setAttach(Attach.newBuilder().setAgent(id)).build());
     return dialled;
   }
@@ -155,6 +189,11 @@ final class AgentListenerTest {
   private static final class Dialled implements StreamObserver<UpFrame> {
     private final List<UpFrame> frames = new CopyOnWriteArrayList<>();
     private final CompletableFuture<Status> over = new CompletableFuture<>();
+    private @Nullable StreamObserver<DownFrame> down;
+
+    void say(ManagerFrame frame) {
+      down.onNext(DownFrame.newBuilder().setOpen(frame).build());
+    }
 
     @Override
     public void onNext(UpFrame frame) {

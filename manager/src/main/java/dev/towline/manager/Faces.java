@@ -18,6 +18,7 @@ import dev.towline.manager.rest.PublicServer;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
+import dev.towline.runtime.tls.HandshakeRefusal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -132,6 +134,8 @@ final class Faces implements AutoCloseable {
                     services.logs(),
                     services.fleet().id()),
                 services.random()));
+    BiConsumer<String, HandshakeRefusal> refusals =
+        (client, refusal) -> services.events().record("tls.refused", client, refusal.toString());
     PublicServer site =
         add(
             new PublicServer(
@@ -140,6 +144,7 @@ final class Faces implements AutoCloseable {
                 config.updatesPort(),
                 services.fleet(),
                 config.tlsProfile(),
+                refusals,
                 new PublicSite(
                     new CommandChecks(services.store(), services.events(), services.clock()),
                     packages)));
@@ -150,6 +155,7 @@ final class Faces implements AutoCloseable {
                 config.consolePort(),
                 services.fleet(),
                 config.tlsProfile(),
+                refusals,
                 admin.channel(),
                 admin.services(),
                 new Console(

@@ -122,7 +122,7 @@ public final class Manager implements AutoCloseable {
             directives,
             clock);
     Alerts alerts = new Alerts(store, new AlertOutbox(clock), clock);
-    Heartbeats heartbeats = new Heartbeats(store, policies, alerts, clock);
+    Heartbeats heartbeats = new Heartbeats(store, policies, alerts, events, clock);
     FleetChannels channels =
         parts.add(new FleetChannels(Thread.ofPlatform().daemon().name("dial-", 0).factory()));
     AgentDialer dialer =

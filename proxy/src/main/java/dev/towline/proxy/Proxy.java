@@ -31,6 +31,7 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.session.DirectiveHandler;
 import dev.towline.runtime.session.NodeSession;
+import dev.towline.runtime.session.RefusedHandshakes;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.session.SessionJournal;
 import dev.towline.runtime.session.SessionObserver;
@@ -39,8 +40,6 @@ import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.FleetTls;
-import dev.towline.runtime.tls.HandshakeRefusal;
-import dev.towline.runtime.tls.HandshakeWatch;
 import dev.towline.runtime.tls.PeerInterceptor;
 import dev.towline.runtime.tls.Turns;
 import io.grpc.SynchronizationContext;
@@ -64,7 +63,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -185,7 +183,7 @@ final class Proxy implements AutoCloseable {
             new SessionForwarder(mux, serial).service(),
             new EnrollmentForwarder(uplink::channel).service(),
             reporter(session),
-            outsideProfile(session));
+            new RefusedHandshakes(session::securityEvent, System::nanoTime));
     parts.push(() -> drain(drainage, mux, serial, clients));
 
     if (!config.httpPorts().isEmpty()) {
@@ -367,25 +365,6 @@ final class Proxy implements AutoCloseable {
         session.securityEvent(
             "rpc.denied",
             "%s by %s: %s".formatted(method, peer.map(NodeIdentity::uri).orElse("nobody"), reason));
-      }
-    };
-  }
-
-  /** Tells log and manager of peers whose TLS has nothing in common with this proxy's. */
-  private static HandshakeWatch.Listener outsideProfile(NodeSession session) {
-    var turns = new Turns(1, DENIAL_REPORT, System::nanoTime);
-    return new HandshakeWatch.Listener() {
-      @Override
-      public void outsideProfile(String peer, HandshakeRefusal refusal) {
-        log.warn("tls.refused: {}: {}", peer, refusal);
-        if (turns.take()) {
-          session.securityEvent("tls.refused", peer + ": " + refusal);
-        }
-      }
-
-      @Override
-      public void failed(String peer, SSLException failure) {
-        log.debug("TLS with {} failed: {}", peer, failure.getMessage());
       }
     };
   }

@@ -105,11 +105,17 @@ public final class FleetMember {
     return FleetTls.server(profile, this::presented, this::presentedRsa, verifier, clientAuth);
   }
 
+  /** For a listener that managers dial, although this program's clock may be wrong. */
+  public SslContext dialledTls() {
+    return FleetTls.server(
+        profile, this::presented, this::presentedRsa, dialled, ClientAuth.REQUIRE);
+  }
+
   public PeerVerifier verifier() {
     return verifier;
   }
 
-  /** Of those whom this program dials, although its clock may be wrong. */
+  /** Of those with whom this program has a session, although its clock may be wrong. */
   public PeerVerifier dialledVerifier() {
     return dialled;
   }

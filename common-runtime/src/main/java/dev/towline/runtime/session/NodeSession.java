@@ -48,6 +48,7 @@ import java.util.function.Supplier;
  */
 public final class NodeSession implements AutoCloseable {
   private static final int MAX_LIVE_OUTPUTS = 64;
+  private static final Duration LONGEST_STOP = SessionTimings.FAREWELL_LIMIT.plusSeconds(2);
 
   private final SessionLoop loop;
   private final List<DirectiveHandler> handlers;
@@ -228,7 +229,7 @@ public final class NodeSession implements AutoCloseable {
   /** Says goodbye and ends; waits for the end for a short while. May be called twice. */
   public void close(Goodbye.Reason reason) {
     try {
-      loop.stop(reason).get(5, TimeUnit.SECONDS);
+      loop.stop(reason).get(LONGEST_STOP.toSeconds(), TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException _) {

@@ -76,6 +76,9 @@ final class SessionLink {
   /** Goodbye was said until the next contact. */
   boolean leaving;
 
+  /** The program stops, and this link was dialled to say so. */
+  boolean saidFarewell;
+
   /** Of one that is left: until the next contact. */
   Duration untilNext = Duration.ZERO;
 

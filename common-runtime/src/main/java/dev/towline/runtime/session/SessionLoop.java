@@ -100,6 +100,13 @@ final class SessionLoop {
   private boolean tamperingTold;
   private String lastEnd = "";
   private boolean stopping;
+
+  /** Between two contacts of the short-lived form. */
+  private boolean waiting;
+
+  /** To be said in a contact for this alone, which has begun. */
+  private Goodbye.@Nullable Reason farewell;
+
   private long stopBy = NEVER;
   private boolean done;
 
@@ -470,10 +477,11 @@ final class SessionLoop {
 
   private void tick() {
     long now = now();
-    if (stopping) {
-      if (present == null || now - stopBy >= 0) {
-        done = true;
-      }
+    if (stopping && (now - stopBy >= 0 || (present == null && farewell == null))) {
+      done = true;
+      return;
+    }
+    if (stopping && farewell == null) {
       return;
     }
     if (dialAt != NEVER && now - dialAt >= 0) {
@@ -513,7 +521,7 @@ final class SessionLoop {
             candidates.addAll(found);
             alternatives = found.size();
           }
-          if (present == null && !stopping && direction.agentDials()) {
+          if (present == null && (!stopping || farewell != null) && direction.agentDials()) {
             dialAt =
                 now()
                     + (candidates.isEmpty() && asked.equals(servers)
@@ -584,7 +592,7 @@ final class SessionLoop {
       }
       case SessionLink.Event.Received(_, var frame) -> {
         // After a goodbye nothing is begun; the next contact is given it again.
-        if (!link.leaving) {
+        if (!link.leaving && !link.saidFarewell) {
           received(link, frame);
         }
         link.consumed();
@@ -810,6 +818,8 @@ final class SessionLoop {
         case SessionOutput.Run(var directive) -> afterSync.add(() -> runner.accept(directive));
         case SessionOutput.Welcomed(var welcome) -> {
           link.deadline = NEVER;
+          waiting = false;
+          sayFarewell(link);
           backoff.reset();
           backoff.cap(Duration.ofMillis(Math.max(1, welcome.getReconnectCapMs())));
           if (link == next) {
@@ -1008,6 +1018,10 @@ final class SessionLoop {
       waitForNext(link);
       return;
     }
+    if (candidates.isEmpty()) {
+      // One round is what a stop has time for.
+      farewell = null;
+    }
     offline(why);
     if (!direction.agentDials()) {
       log.info("{}; the manager will dial", why);
@@ -1052,12 +1066,25 @@ final class SessionLoop {
   }
 
   private void waitForNext(SessionLink left) {
+    waiting = true;
     contact = null;
     online = false;
     lastEnd = "";
-    Duration wait = left.untilNext;
+    Duration wait = farewell == null ? left.untilNext : Duration.ZERO;
     dialAt = now() + wait.toNanos();
     afterSync.add(() -> parts.observer().waiting(wait));
+  }
+
+  /** Without it a host that is stopped between two contacts would look lost (H5). */
+  private void sayFarewell(SessionLink link) {
+    if (farewell != null) {
+      link.saidFarewell = true;
+      var _ =
+          link.send(
+              AgentFrame.newBuilder().setGoodbye(Goodbye.newBuilder().setReason(farewell)).build(),
+              true);
+      farewell = null;
+    }
   }
 
   private void offline(String why) {
@@ -1140,7 +1167,7 @@ final class SessionLoop {
     }
     if (present != null) {
       present.pump();
-      if ((stopping || present.leaving) && present.idle()) {
+      if (((stopping && farewell == null) || present.leaving) && present.idle()) {
         present.halfClose();
       }
     }
@@ -1158,7 +1185,14 @@ final class SessionLoop {
     endMove("the program stops");
     shutDown(next, "stopping");
     next = null;
-    if (present != null && present.core != null && present.core.isWelcomed()) {
+    boolean leaving = present != null && present.leaving;
+    if (direction.agentDials() && (leaving || waiting)) {
+      farewell = reason;
+      stopBy = now() + SessionTimings.FAREWELL_LIMIT.toNanos();
+      if (present == null) {
+        dialAt = now();
+      }
+    } else if (present != null && present.core != null && present.core.isWelcomed()) {
       var _ =
           present.send(
               AgentFrame.newBuilder().setGoodbye(Goodbye.newBuilder().setReason(reason)).build(),

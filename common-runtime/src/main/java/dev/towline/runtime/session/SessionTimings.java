@@ -37,6 +37,9 @@ public final class SessionTimings {
   /** How long a clean stop waits for the manager's end of the conversation. */
   public static final Duration GOODBYE_LIMIT = Duration.ofSeconds(2);
 
+  /** How long a stop between two contacts of the short-lived form may take to say so. */
+  public static final Duration FAREWELL_LIMIT = Duration.ofSeconds(8);
+
   /** How long a session that is to be left may still send what waits. */
   public static final Duration LEAVE_DELAY = Duration.ofSeconds(3);
 

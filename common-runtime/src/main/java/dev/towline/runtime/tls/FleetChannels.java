@@ -114,9 +114,9 @@ public final class FleetChannels implements AutoCloseable {
    * A server on the same event loop, for a program that is dialled itself; the caller adds services
    * and starts it. Calls run on the event loop and must not block.
    */
-  public NettyServerBuilder server(InetSocketAddress listen, SslContext tls) {
+  public NettyServerBuilder server(InetSocketAddress listen, HandshakeWatch tls) {
     return NettyServerBuilder.forAddress(listen)
-        .sslContext(tls)
+        .protocolNegotiator(tls)
         .bossEventLoopGroup(eventLoop)
         .workerEventLoopGroup(eventLoop)
         .channelType(NioServerSocketChannel.class)

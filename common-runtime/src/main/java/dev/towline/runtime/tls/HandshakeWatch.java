@@ -15,6 +15,7 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -28,12 +29,15 @@ import org.jspecify.annotations.Nullable;
  * other failures.
  */
 public final class HandshakeWatch implements InternalProtocolNegotiator.ProtocolNegotiator {
+  private static final AsciiString HTTPS = AsciiString.of("https");
   private static final int MOST_PER_MINUTE = 20;
 
-  private final InternalProtocolNegotiator.ProtocolNegotiator tls;
-  private final TlsProfile profile;
+  private final Supplier<Served> served;
   private final Listener listener;
   private final Turns turns;
+
+  /** What a connection is offered: a profile, and the context that speaks it. */
+  public record Served(TlsProfile profile, SslContext context) {}
 
   /** Hears of failed connections; called on a transport thread, must not block. */
   public interface Listener {
@@ -53,32 +57,50 @@ public final class HandshakeWatch implements InternalProtocolNegotiator.Protocol
    */
   public HandshakeWatch(
       SslContext context, TlsProfile profile, Listener listener, LongSupplier nanoTime) {
-    this.tls = InternalProtocolNegotiators.serverTls(context);
-    this.profile = profile;
+    this(always(new Served(profile, context)), listener, nanoTime);
+  }
+
+  /**
+   * For a listener whose profile changes while it listens.
+   *
+   * @param served asked for each connection, on its event loop
+   * @param nanoTime monotonic, as {@link System#nanoTime}
+   */
+  public HandshakeWatch(Supplier<Served> served, Listener listener, LongSupplier nanoTime) {
+    this.served = served;
     this.listener = listener;
     this.turns = new Turns(MOST_PER_MINUTE, Duration.ofMinutes(1), nanoTime);
   }
 
+  private static Supplier<Served> always(Served served) {
+    return () -> served;
+  }
+
   @Override
   public AsciiString scheme() {
-    return tls.scheme();
+    return HTTPS;
   }
 
   @Override
   public ChannelHandler newHandler(GrpcHttp2ConnectionHandler grpc) {
-    return new Wrapped(tls.newHandler(grpc));
+    Served now = served.get();
+    return new Wrapped(
+        now.profile(), InternalProtocolNegotiators.serverTls(now.context()).newHandler(grpc));
   }
 
   @Override
   public void close() {
-    tls.close();
+    // A negotiator that runs on event loops holds nothing.
   }
 
   private final class Wrapped extends ChannelInboundHandlerAdapter {
+    private final TlsProfile profile;
     private final ChannelHandler negotiation;
     private final HelloReader reader = new HelloReader();
+    private boolean told;
 
-    Wrapped(ChannelHandler negotiation) {
+    Wrapped(TlsProfile profile, ChannelHandler negotiation) {
+      this.profile = profile;
       this.negotiation = negotiation;
     }
 
@@ -91,7 +113,10 @@ public final class HandshakeWatch implements InternalProtocolNegotiator.Protocol
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable failure) {
-      failed(context.channel().remoteAddress(), reader.hello, failure);
+      // Netty tells of one failure from several places.
+      if (!told) {
+        told = failed(context.channel().remoteAddress(), profile, reader.hello, failure);
+      }
       context.fireExceptionCaught(failure);
     }
   }
@@ -116,7 +141,8 @@ public final class HandshakeWatch implements InternalProtocolNegotiator.Protocol
     }
   }
 
-  private void failed(SocketAddress remote, @Nullable ClientHello hello, Throwable failure) {
+  private boolean failed(
+      SocketAddress remote, TlsProfile profile, @Nullable ClientHello hello, Throwable failure) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       if (t instanceof SSLException ssl) {
         Optional<HandshakeRefusal> refusal =
@@ -126,9 +152,10 @@ public final class HandshakeWatch implements InternalProtocolNegotiator.Protocol
         } else if (turns.take()) {
           listener.outsideProfile(text(remote), refusal.get());
         }
-        return;
+        return true;
       }
     }
+    return false;
   }
 
   private static String text(SocketAddress address) {

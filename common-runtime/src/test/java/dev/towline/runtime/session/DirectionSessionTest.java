@@ -50,6 +50,7 @@ final class DirectionSessionTest {
           });
   private final List<AutoCloseable> closed = new ArrayList<>();
   private final List<Duration> waits = new CopyOnWriteArrayList<>();
+  private final List<Thread> threads = new CopyOnWriteArrayList<>();
   private volatile Map<ServerAddress, String> unresolved = Map.of();
   private final IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
   @TempDir private Path directory;
@@ -102,12 +103,47 @@ final class DirectionSessionTest {
   }
 
   @Test
+  @Requirement({"D3", "H5"})
+  void stoppedBetweenContacts_comesOnceMoreToSaySo() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    manager.heartbeatIntervalMs = 3_600_000;
+    NodeSession session = session(List.of(manager.address()));
+    session.direction(Direction.AGENT_INITIATED_SHORT, 0);
+    session.start();
+    manager.conversation(0).await(AgentFrame::hasGoodbye);
+    Await.until("the wait for the next contact", () -> !waits.isEmpty());
+
+    session.close(Goodbye.Reason.HOST_SHUTDOWN);
+
+    AgentFrame goodbye = manager.conversation(1).await(AgentFrame::hasGoodbye);
+    assertThat(goodbye.getGoodbye().getReason()).isEqualTo(Goodbye.Reason.HOST_SHUTDOWN);
+  }
+
+  @Test
+  @Requirement("D3")
+  void stoppedBetweenContacts_nobodyAnswers_endsAllTheSame() throws Exception {
+    FakeManager manager = opened(FakeManager.direct(fleet));
+    manager.heartbeatIntervalMs = 3_600_000;
+    NodeSession session = session(List.of(manager.address()));
+    session.direction(Direction.AGENT_INITIATED_SHORT, 0);
+    session.start();
+    manager.conversation(0).await(AgentFrame::hasGoodbye);
+    Await.until("the wait for the next contact", () -> !waits.isEmpty());
+    manager.close();
+
+    session.close(Goodbye.Reason.AGENT_STOP);
+    Await.until("the end", () -> threads.stream().noneMatch(Thread::isAlive));
+  }
+
+  @Test
   @Requirement("D2")
   void call_managerCannotCome_staysAndSaysWhatTheManagerSaw() throws Exception {
     FakeManager manager = opened(FakeManager.direct(fleet));
     NodeSession session = session(List.of(manager.address()));
     session.start();
     FakeConversation talk = manager.conversation(0);
+    // It has been welcomed.
+    talk.await(AgentFrame::hasHeartbeat);
 
     CompletableFuture<Optional<String>> outcome = session.tryCall(7200, LONG);
     AgentFrame asked = talk.await(AgentFrame::hasCall);
@@ -133,6 +169,8 @@ final class DirectionSessionTest {
     NodeSession session = session(List.of(manager.address()));
     session.start();
     FakeConversation talk = manager.conversation(0);
+    // It has been welcomed.
+    talk.await(AgentFrame::hasHeartbeat);
     assertThat(
             session.tryCall(7200, Duration.ofMillis(300)).get(60, TimeUnit.SECONDS).orElseThrow())
         .contains("no manager came in");
@@ -149,6 +187,12 @@ final class DirectionSessionTest {
     manager.conversation(0);
     Await.until("the name to be told", () -> unresolved.containsKey(nowhere));
     assertThat(unresolved).containsEntry(nowhere, "manager.example: no such name here");
+  }
+
+  private Thread thread(Runnable work) {
+    Thread thread = Thread.ofPlatform().daemon().unstarted(work);
+    threads.add(thread);
+    return thread;
   }
 
   private FakeManager opened(FakeManager manager) {
@@ -187,7 +231,7 @@ final class DirectionSessionTest {
                 Clock.systemUTC(),
                 System::nanoTime,
                 new SecureRandom(),
-                Thread.ofPlatform().daemon().factory()));
+                this::thread));
     closed.add(session);
     return session;
   }

@@ -47,6 +47,14 @@ public final class TestFleet {
         identity, pair.getPrivate(), certify(identity, pair.getPublic(), validity));
   }
 
+  /** The RSA certificate that a listener of an older profile holds beside its other one. */
+  public IssuedIdentity issueRsa(Role role, String id) {
+    KeyPair pair = Keys.newRsa(random);
+    var identity = new NodeIdentity(NAME, role, id);
+    return new IssuedIdentity(
+        identity, pair.getPrivate(), certify(identity, pair.getPublic(), Duration.ofDays(1)));
+  }
+
   public List<X509Certificate> certify(NodeIdentity identity, PublicKey key, Duration validity) {
     return List.of(issuing.issueLeaf(identity, key, validity), issuing.certificate());
   }

@@ -3,6 +3,7 @@ package dev.towline.manager.heartbeat;
 import dev.towline.manager.alerts.Alert;
 import dev.towline.manager.alerts.AlertKind;
 import dev.towline.manager.alerts.Alerts;
+import dev.towline.manager.events.Events;
 import dev.towline.manager.heartbeat.HeartbeatMonitor.Finding;
 import dev.towline.manager.heartbeat.HeartbeatMonitor.Rules;
 import dev.towline.manager.nodes.Presence;
@@ -45,6 +46,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Heartbeats {
   private static final Logger log = LoggerFactory.getLogger(Heartbeats.class);
+  private static final String CLOCK_SET = "clock.set";
   private static final String WATCHING = "heartbeats.watching_ms";
   private static final long REFRESH_MS = Duration.ofSeconds(60).toMillis();
   private static final long OFFSET_NOISE_MS = 1000;
@@ -52,6 +54,7 @@ public final class Heartbeats {
   private final Store store;
   private final Policies policies;
   private final Alerts alerts;
+  private final Events events;
   private final InstantSource clock;
   private final Map<String, HostReport> reports = new ConcurrentHashMap<>();
   private final Map<String, HostReport> unsaved = new ConcurrentHashMap<>();
@@ -59,10 +62,12 @@ public final class Heartbeats {
   private HeartbeatMonitor monitor;
   private long refreshedMs;
 
-  public Heartbeats(Store store, Policies policies, Alerts alerts, InstantSource clock) {
+  public Heartbeats(
+      Store store, Policies policies, Alerts alerts, Events events, InstantSource clock) {
     this.store = store;
     this.policies = policies;
     this.alerts = alerts;
+    this.events = events;
     this.clock = clock;
     this.monitor = new HeartbeatMonitor(new WatchedTime(0, clock.millis()));
   }
@@ -103,13 +108,23 @@ public final class Heartbeats {
     if (before == null || isWorthSaving(before, now)) {
       unsaved.put(id, now);
     }
+    if (heartbeat.getClockStepMs() != 0) {
+      events.record(CLOCK_SET, id, step(heartbeat.getClockStepMs()));
+    }
     clockSet(id, name, policy, clockOfHost.stepMs());
   }
 
+  private static String step(long stepMs) {
+    return "the clock was set %s by %d s"
+        .formatted(stepMs > 0 ? "forward" : "back", Math.abs(stepMs) / 1000);
+  }
+
   private void clockSet(String id, String name, String policy, long stepMs) {
+    if (stepMs == 0) {
+      return;
+    }
     String allowed = policies.recentTree().value(id, policy, Catalogue.CLOCK_CHANGE);
-    if (stepMs == 0
-        || allowed.equals(Setting.UNLIMITED)
+    if (allowed.equals(Setting.UNLIMITED)
         || Math.abs(stepMs) <= Duration.ofMinutes(Long.parseLong(allowed)).toMillis()) {
       return;
     }
@@ -118,8 +133,7 @@ public final class Heartbeats {
             AlertKind.CLOCK_CHANGED,
             id,
             name,
-            "the clock was set %s by %d s (more than %s min)"
-                .formatted(stepMs > 0 ? "forward" : "back", Math.abs(stepMs) / 1000, allowed));
+            "%s (more than %s min)".formatted(step(stepMs), allowed));
     var _ =
         store
             .write(tx -> {
@@ -275,13 +289,16 @@ public final class Heartbeats {
       @Nullable HostReport before, Heartbeat heartbeat, long offsetMs, long receivedMs) {
     HostReport.Builder report =
         before == null || heartbeat.getNumber() == 1 ? HostReport.newBuilder() : before.toBuilder();
-    Map<String, ModuleStatus> modules = new LinkedHashMap<>();
-    report.getModulesList().forEach(module -> modules.put(module.getName(), module));
-    heartbeat.getModulesList().forEach(module -> modules.put(module.getName(), module));
+    if (heartbeat.getModulesCount() > 0) {
+      Map<String, ModuleStatus> modules = new LinkedHashMap<>();
+      report.getModulesList().forEach(module -> modules.put(module.getName(), module));
+      heartbeat.getModulesList().forEach(module -> modules.put(module.getName(), module));
+      report.clearModules().addAllModules(modules.values());
+    }
+    if (heartbeat.getCountersCount() > 0) {
+      report.putAllCounters(heartbeat.getCountersMap());
+    }
     report
-        .clearModules()
-        .addAllModules(modules.values())
-        .putAllCounters(heartbeat.getCountersMap())
         .setReceivedMs(receivedMs)
         .setClockOffsetMs(offsetMs)
         .setRoundTripMs(heartbeat.getRoundTripMs());

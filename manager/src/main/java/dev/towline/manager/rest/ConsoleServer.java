@@ -2,6 +2,7 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.console.Console;
 import dev.towline.manager.fleet.Fleet;
+import dev.towline.runtime.tls.HandshakeRefusal;
 import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.Channel;
 import io.grpc.ServerServiceDefinition;
@@ -10,6 +11,7 @@ import io.javalin.http.Context;
 import io.javalin.http.HandlerType;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
 
 /**
  * The port of operators: console, REST and gRPC on one (8444).
@@ -27,6 +29,7 @@ public final class ConsoleServer implements AutoCloseable {
       int port,
       Fleet fleet,
       TlsProfile profile,
+      BiConsumer<String, HandshakeRefusal> refusals,
       Channel admin,
       List<ServerServiceDefinition> services,
       Console console) {
@@ -39,8 +42,8 @@ public final class ConsoleServer implements AutoCloseable {
           config.concurrency.useVirtualThreads = true;
           config.http.maxRequestSize = LARGEST_BODY;
           config.http.defaultContentType = "text/plain; charset=utf-8";
-          config.jetty.addConnector(
-              (jetty, http) -> Connectors.tls(jetty, http, tls.factory(), profile, address, port));
+          config.jetty.addConnector((jetty, http) ->
+              Connectors.tls(jetty, http, tls.factory(), profile, refusals, address, port));
           config.jetty.modifyServer(jetty -> jetty.insertHandler(new GrpcBridge(admin, services)));
           for (HandlerType verb : List.of(HandlerType.GET, HandlerType.POST, HandlerType.DELETE)) {
             config.routes.addHttpHandler(

@@ -2,6 +2,7 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.install.PublicSite;
+import dev.towline.runtime.tls.HandshakeRefusal;
 import dev.towline.runtime.tls.TlsProfile;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.function.BiConsumer;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpURI;
@@ -40,6 +42,7 @@ public final class PublicServer implements AutoCloseable {
       int plainPort,
       Fleet fleet,
       TlsProfile profile,
+      BiConsumer<String, HandshakeRefusal> refusals,
       PublicSite site) {
     tls = new ManagerTls(fleet, profile);
     var threads = new QueuedThreadPool(MOST_THREADS);
@@ -48,7 +51,8 @@ public final class PublicServer implements AutoCloseable {
     threads.setVirtualThreadsExecutor(Executors.newVirtualThreadPerTaskExecutor());
     server = new Server(threads);
     var http = new HttpConfiguration();
-    server.addConnector(Connectors.tls(server, http, tls.factory(), profile, address, tlsPort));
+    server.addConnector(
+        Connectors.tls(server, http, tls.factory(), profile, refusals, address, tlsPort));
     server.addConnector(Connectors.plain(server, http, address, plainPort));
     server.setHandler(new SiteHandler(site));
     try {

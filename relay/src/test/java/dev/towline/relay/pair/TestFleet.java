@@ -41,8 +41,16 @@ final class TestFleet {
   }
 
   IssuedIdentity issue(Role role, String name) {
+    return issue(role, name, Keys.newP256(RANDOM));
+  }
+
+  /** The one that a listener of an older profile holds beside. */
+  IssuedIdentity issueRsa(Role role, String name) {
+    return issue(role, name, Keys.newRsa(RANDOM));
+  }
+
+  private IssuedIdentity issue(Role role, String name, KeyPair key) {
     NodeIdentity identity = new NodeIdentity(id, role, name);
-    KeyPair key = Keys.newP256(RANDOM);
     return new IssuedIdentity(
         identity,
         key.getPrivate(),

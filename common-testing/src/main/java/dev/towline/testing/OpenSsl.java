@@ -1,4 +1,4 @@
-package dev.towline.manager.tls;
+package dev.towline.testing;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -8,20 +8,24 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Handshakes of {@code openssl s_client}, which is not ours. */
-final class OpenSsl {
+public final class OpenSsl {
   private static final long PATIENCE_SECONDS = 60;
 
   private OpenSsl() {}
 
   /**
+   * How it went.
+   *
    * @param output everything that was said
    */
-  record Handshake(boolean done, String output) {}
+  public record Handshake(boolean done, String output) {}
 
   /**
+   * One handshake with a port of this machine.
+   *
    * @param root PEM of what the server's chain has to lead to
    */
-  static Handshake connect(int port, Path root, List<String> options)
+  public static Handshake connect(int port, Path root, List<String> options)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.addAll(
