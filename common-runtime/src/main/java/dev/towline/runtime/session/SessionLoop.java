@@ -1,6 +1,5 @@
 package dev.towline.runtime.session;
 
-import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.Attach;
 import dev.towline.proto.v1.CallRequest;
@@ -13,7 +12,6 @@ import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.backoff.FullJitter;
 import dev.towline.runtime.directive.DirectiveVerifier;
 import dev.towline.runtime.enroll.EnrollmentOutcome;
-import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.FleetTime;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
@@ -31,9 +29,6 @@ import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
 import io.grpc.netty.shaded.io.netty.buffer.UnpooledByteBufAllocator;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -69,6 +64,7 @@ final class SessionLoop {
   private final DirectiveVerifier verifier;
   private final FullJitter backoff;
   private final CertificateRecovery recovery;
+  private final MemberUpdates updates;
   private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
   private final List<Runnable> afterSync = new ArrayList<>();
   private final CompletableFuture<Void> stopped = new CompletableFuture<>();
@@ -122,6 +118,7 @@ final class SessionLoop {
             problems -> afterSync.add(() -> parts.observer().unresolved(problems)));
     NodeIdentity self = parts.member().self();
     this.ledger = new NodeLedger(self, parts.journal(), parts.clock(), parts.random());
+    this.updates = new MemberUpdates(parts, ledger, this::securityEvent);
     this.copies = new RecordCopies(ledger);
     FleetTime time = parts.member().time();
     time.raiseFloor(Instant.ofEpochMilli(parts.journal().timeFloorMs()));
@@ -699,11 +696,7 @@ final class SessionLoop {
     core.rsaDue(parts.member()::rsaDue);
     core.timeFits(time -> timeFits(link, time));
     link.core = core;
-    core.start(
-        parts.facts().get(),
-        parts.revocations().number(),
-        lastEnd,
-        fingerprints(parts.member().anchors().roots()));
+    core.start(parts.facts().get(), parts.revocations().number(), lastEnd, updates.trusted());
   }
 
   private void received(SessionLink link, DownFrame frame) {
@@ -859,11 +852,22 @@ final class SessionLoop {
             endMove("the manager could not come in: " + detail);
           }
         }
-        case SessionOutput.Renewed(var identity, var retired, var offered) ->
-            renewed(identity, retired, offered);
-        case SessionOutput.RenewedRsa(var identity) -> renewedRsa(identity);
-        case SessionOutput.Roots(var retired, var offered) -> useRoots(link, retired, offered);
-        case SessionOutput.Revocations(var list) -> revocations(list);
+        case SessionOutput.Renewed(var identity, var retired, var offered) -> {
+          if (updates.renewed(identity, retired, offered)) {
+            renewed(identity);
+          }
+        }
+        case SessionOutput.RenewedRsa(var identity) -> updates.renewedRsa(identity);
+        case SessionOutput.Roots(var retired, var offered) -> {
+          if (updates.roots(retired, offered) && link.core != null) {
+            link.core.trusts(updates.trusted());
+          }
+        }
+        case SessionOutput.Revocations(var list) -> {
+          if (updates.revocations(list)) {
+            revoked(list);
+          }
+        }
         case SessionOutput.Over(String code, String detail, Duration delay) -> {
           if (code.equals("SESSION_SUPERSEDED") && link == present && next != null) {
             handOver();
@@ -899,20 +903,7 @@ final class SessionLoop {
     }
   }
 
-  private void renewed(
-      IssuedIdentity identity, List<X509Certificate> retired, List<X509Certificate> offered) {
-    try {
-      switch (parts.member().verifier().check(identity.chain(), ledger.self()::equals)) {
-        case PeerCheck.Refused refused -> {
-          securityEvent("renewal.refused", refused.code() + ": " + refused.detail());
-          return;
-        }
-        case PeerCheck.Trusted _ -> parts.member().renew(identity, retired, offered);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("failed to store the renewed certificate", e);
-    }
-    log.info("certificate renewed, valid until {}", identity.expires());
+  private void renewed(IssuedIdentity identity) {
     afterSync.add(() -> parts.observer().renewed(identity));
     if (next == null && present != null && !present.isAttached()) {
       next = dial(present.target(), now());
@@ -922,43 +913,7 @@ final class SessionLoop {
     }
   }
 
-  private void renewedRsa(IssuedIdentity identity) {
-    try {
-      if (parts.member().verifier().check(identity.chain(), ledger.self()::equals)
-          instanceof PeerCheck.Refused(String code, String detail)) {
-        securityEvent("renewal.refused", code + ": " + detail);
-        return;
-      }
-      parts.member().renewRsa(identity);
-    } catch (IOException e) {
-      throw new UncheckedIOException("failed to store the RSA certificate", e);
-    }
-    log.info("RSA certificate for older suites, valid until {}", identity.expires());
-  }
-
-  private void useRoots(
-      SessionLink link, List<X509Certificate> retired, List<X509Certificate> offered) {
-    try {
-      if (parts.member().useRoots(retired, offered) && link.core != null) {
-        link.core.trusts(fingerprints(parts.member().anchors().roots()));
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("failed to store the fleet's roots", e);
-    }
-  }
-
-  private static List<ByteString> fingerprints(List<X509Certificate> roots) {
-    return roots.stream().map(root -> ByteString.copyFrom(Fingerprints.sha256(root))).toList();
-  }
-
-  private void revocations(RevocationList list) {
-    try {
-      if (!parts.revocations().update(list, parts.member().verifier(), ledger.now())) {
-        return;
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("failed to store the revocation list", e);
-    }
+  private void revoked(RevocationList list) {
     afterSync.add(() -> parts.observer().revocations(list));
     afterSync.add(() -> {
       for (SessionLink link : new SessionLink[] {present, next}) {
