@@ -13,7 +13,9 @@ import java.time.InstantSource;
 import java.util.Date;
 import java.util.List;
 import org.bouncycastle.asn1.ASN1ObjectIdentifier;
+import org.bouncycastle.asn1.nist.NISTObjectIdentifiers;
 import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
@@ -25,8 +27,10 @@ import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
 import org.bouncycastle.cert.CertIOException;
 import org.bouncycastle.cert.X509v3CertificateBuilder;
 import org.bouncycastle.crypto.params.Ed25519PublicKeyParameters;
+import org.bouncycastle.crypto.util.PrivateKeyFactory;
+import org.bouncycastle.operator.DefaultSignatureAlgorithmIdentifierFinder;
 import org.bouncycastle.operator.OperatorCreationException;
-import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.bouncycastle.operator.bc.BcECContentSignerBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -241,8 +245,13 @@ public final class CertificateAuthority {
 
   private static X509Certificate sign(X509v3CertificateBuilder builder, PrivateKey key) {
     try {
-      return Certificates.parse(
-          builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key)).getEncoded());
+      // BouncyCastle's own signer: twice as fast as the platform's for P-256.
+      var signer =
+          new BcECContentSignerBuilder(
+                  new DefaultSignatureAlgorithmIdentifierFinder().find("SHA256withECDSA"),
+                  new AlgorithmIdentifier(NISTObjectIdentifiers.id_sha256))
+              .build(PrivateKeyFactory.createKey(key.getEncoded()));
+      return Certificates.parse(builder.build(signer).getEncoded());
     } catch (OperatorCreationException | IOException e) {
       throw new IllegalStateException("certificate can't be signed", e);
     }

@@ -11,7 +11,12 @@ import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.Extensions;
 import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
+import org.bouncycastle.crypto.util.PublicKeyFactory;
+import org.bouncycastle.operator.ContentVerifierProvider;
+import org.bouncycastle.operator.DefaultDigestAlgorithmIdentifierFinder;
 import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.bc.BcECContentVerifierProviderBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
 import org.bouncycastle.pkcs.PKCS10CertificationRequest;
@@ -73,7 +78,13 @@ public final class CertificateRequests {
    * @throws IllegalArgumentException when it is malformed, of another key type or badly signed
    */
   public static PublicKey verifiedKey(byte[] der) {
-    return verified(der, Keys::parseP256Public);
+    // BouncyCastle's own verifier: several times faster than the platform's for P-256.
+    return verified(
+        der,
+        Keys::parseP256Public,
+        (key, info) ->
+            new BcECContentVerifierProviderBuilder(new DefaultDigestAlgorithmIdentifierFinder())
+                .build(PublicKeyFactory.createKey(info)));
   }
 
   /**
@@ -82,14 +93,25 @@ public final class CertificateRequests {
    * @throws IllegalArgumentException when it is malformed, of another key type or badly signed
    */
   public static PublicKey verifiedRsaKey(byte[] der) {
-    return verified(der, Keys::parseRsaPublic);
+    return verified(
+        der,
+        Keys::parseRsaPublic,
+        (key, info) -> new JcaContentVerifierProviderBuilder().build(key));
   }
 
-  private static PublicKey verified(byte[] der, Function<byte[], PublicKey> parser) {
+  @FunctionalInterface
+  private interface Verifier {
+    ContentVerifierProvider of(PublicKey key, SubjectPublicKeyInfo info)
+        throws OperatorCreationException, IOException;
+  }
+
+  private static PublicKey verified(
+      byte[] der, Function<byte[], PublicKey> parser, Verifier verifier) {
     try {
       PKCS10CertificationRequest request = new PKCS10CertificationRequest(der);
-      PublicKey key = parser.apply(request.getSubjectPublicKeyInfo().getEncoded());
-      if (!request.isSignatureValid(new JcaContentVerifierProviderBuilder().build(key))) {
+      SubjectPublicKeyInfo info = request.getSubjectPublicKeyInfo();
+      PublicKey key = parser.apply(info.getEncoded());
+      if (!request.isSignatureValid(verifier.of(key, info))) {
         throw new IllegalArgumentException("certificate request: signature does not match its key");
       }
       return key;

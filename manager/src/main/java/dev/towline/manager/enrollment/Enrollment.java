@@ -177,7 +177,9 @@ public final class Enrollment {
       case Refused refused -> refuse(tokenId, source, refused);
       case Issued issued -> {
         directives.committed(attempt.queued());
-        revoked.reload();
+        if (attempt.again()) {
+          revoked.reload();
+        }
         log.info(
             "enrolled {} ({}) with install command {}",
             issued.identity(),
@@ -267,9 +269,12 @@ public final class Enrollment {
         .toByteArray();
   }
 
-  private record Attempt(EnrollmentVerdict verdict, List<QueuedDirective> queued) {
+  /**
+   * @param again whether certificates that the node had before are revoked now
+   */
+  private record Attempt(EnrollmentVerdict verdict, List<QueuedDirective> queued, boolean again) {
     static Attempt refused(String code, String message, String remedy) {
-      return new Attempt(new Refused(code, message, remedy, false), List.of());
+      return new Attempt(new Refused(code, message, remedy, false), List.of(), false);
     }
   }
 
@@ -340,7 +345,10 @@ public final class Enrollment {
           "enrolled again");
     }
     Issued issued = issue(tx, new NodeIdentity(fleet.id(), role, node.id()), key);
-    return new Attempt(issued, role == Role.RELAY ? relays.enrolled(tx, node.id()) : List.of());
+    return new Attempt(
+        issued,
+        role == Role.RELAY ? relays.enrolled(tx, node.id()) : List.of(),
+        before.isPresent());
   }
 
   /** The node that this host is already, when the command runs again. */
