@@ -7,15 +7,18 @@ import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.DelegatingSslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.IdentityCipherSuiteFilter;
+import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSslCachingX509KeyManagerFactory;
 import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSslSessionContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
+import io.grpc.netty.shaded.io.netty.handler.ssl.util.KeyManagerFactoryWrapper;
 import java.security.GeneralSecurityException;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import javax.net.ssl.KeyManager;
+import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
@@ -52,7 +55,9 @@ public final class FleetTls {
       ClientAuth clientAuth) {
     return build(
         GrpcSslContexts.configure(
-            SslContextBuilder.forServer(new CurrentKeyManager(identity, rsa)), provider(profile)),
+            SslContextBuilder.forServer(
+                keys(new CurrentKeyManager(identity, rsa), provider(profile))),
+            provider(profile)),
         profile,
         new FleetTrustManager(verifier, peer -> true),
         clientAuth);
@@ -79,7 +84,8 @@ public final class FleetTls {
       TlsProfile profile, Supplier<Optional<IssuedIdentity>> identity, TrustManager trustManager) {
     return build(
         GrpcSslContexts.configure(
-            SslContextBuilder.forClient().keyManager(new CurrentKeyManager(identity)),
+            SslContextBuilder.forClient()
+                .keyManager(keys(new CurrentKeyManager(identity), provider(profile))),
             provider(profile)),
         profile,
         trustManager,
@@ -105,7 +111,8 @@ public final class FleetTls {
       Predicate<NodeIdentity> expected) {
     TlsProfile inner = inner(profile);
     return build(
-        SslContextBuilder.forServer(new CurrentKeyManager(identity)).sslProvider(provider(inner)),
+        SslContextBuilder.forServer(keys(new CurrentKeyManager(identity), provider(inner)))
+            .sslProvider(provider(inner)),
         inner,
         new FleetTrustManager(verifier, expected),
         ClientAuth.REQUIRE);
@@ -127,7 +134,7 @@ public final class FleetTls {
     TlsProfile inner = inner(profile);
     return build(
         SslContextBuilder.forClient()
-            .keyManager(new CurrentKeyManager(identity))
+            .keyManager(keys(new CurrentKeyManager(identity), provider(inner)))
             .sslProvider(provider(inner)),
         inner,
         new FleetTrustManager(verifier, expected),
@@ -170,6 +177,14 @@ public final class FleetTls {
 
   private static SslProvider provider(TlsProfile profile) {
     return profile.needsJdk() ? SslProvider.JDK : SslProvider.OPENSSL;
+  }
+
+  /** With OpenSSL, key and chain are handed over once, not encoded and parsed in each handshake. */
+  private static KeyManagerFactory keys(CurrentKeyManager keys, SslProvider provider) {
+    var factory = new KeyManagerFactoryWrapper(keys);
+    return provider == SslProvider.OPENSSL
+        ? new OpenSslCachingX509KeyManagerFactory(factory)
+        : factory;
   }
 
   private static SslContext build(

@@ -1,5 +1,6 @@
 package dev.towline.runtime.tls;
 
+import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
@@ -14,6 +15,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import java.net.SocketAddress;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateEncodingException;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,13 +28,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Checks the caller of every method again in the application and lets it pass only where {@link
- * RpcAccess} allows its role (T3). Afterwards {@link #PEER} names it.
+ * RpcAccess} allows its role (T3). While it starts, {@link #PEER} names the caller.
  *
  * <p>Threading: stateless. Failure: a refused call ends with UNAUTHENTICATED or PERMISSION_DENIED
  * and a reason, and the {@link DenialListener} hears of it.
  */
 public final class PeerInterceptor implements ServerInterceptor {
-  /** Who calls; absent where the method is open to anyone and the caller has no certificate. */
+  /**
+   * Who calls, while the call starts; absent where the method is open to anyone and the caller has
+   * no certificate.
+   */
   public static final Context.Key<Peer> PEER = Context.key("towline-peer");
 
   /** Where the call comes from, as the socket has it. */
@@ -103,7 +108,29 @@ public final class PeerInterceptor implements ServerInterceptor {
             chain.get(),
             session == null ? "" : session.getProtocol(),
             session == null ? "" : session.getCipherSuite());
-    return Contexts.interceptCall(context.withValue(PEER, peer), call, headers, next);
+    return startedBy(peer, context, call, headers, next);
+  }
+
+  /** Known while the call starts only: certificates are large, and there are many calls. */
+  private static <ReqT, RespT> ServerCall.Listener<ReqT> startedBy(
+      Peer peer,
+      Context context,
+      ServerCall<ReqT, RespT> call,
+      Metadata headers,
+      ServerCallHandler<ReqT, RespT> next) {
+    return Contexts.interceptCall(
+        context,
+        call,
+        headers,
+        (started, sent) -> {
+          Context known = Context.current().withValue(PEER, peer);
+          Context before = known.attach();
+          try {
+            return next.startCall(started, sent);
+          } finally {
+            known.detach(before);
+          }
+        });
   }
 
   private <ReqT, RespT> ServerCall.Listener<ReqT> refuse(
@@ -113,7 +140,10 @@ public final class PeerInterceptor implements ServerInterceptor {
     return new ServerCall.Listener<>() {};
   }
 
-  /** What the other end presented in its handshake, leaf first. */
+  /**
+   * What the other end presented in its handshake, leaf first. Decoded anew: what a session decodes
+   * of its own stays as long as the connection.
+   */
   public static Optional<List<X509Certificate>> peerChain(@Nullable SSLSession session) {
     if (session == null) {
       return Optional.empty();
@@ -121,10 +151,10 @@ public final class PeerInterceptor implements ServerInterceptor {
     try {
       List<X509Certificate> chain = new ArrayList<>();
       for (Certificate certificate : session.getPeerCertificates()) {
-        chain.add((X509Certificate) certificate);
+        chain.add(Certificates.parse(certificate.getEncoded()));
       }
       return chain.isEmpty() ? Optional.empty() : Optional.of(chain);
-    } catch (SSLPeerUnverifiedException e) {
+    } catch (SSLPeerUnverifiedException | CertificateEncodingException e) {
       return Optional.empty();
     }
   }
