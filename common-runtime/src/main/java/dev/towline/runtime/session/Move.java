@@ -37,8 +37,12 @@ final class Move {
   /** Of a trial that waits for the manager to dial; 0: this node dials. */
   final long call;
 
+  /** Where the manager is asked to dial. */
+  final int port;
+
   final Deque<Target> left = new ArrayDeque<>();
   @Nullable SessionLink link;
+  boolean asked;
   long at = NEVER;
   String problem = "";
 
@@ -48,8 +52,10 @@ final class Move {
       boolean again,
       @Nullable CompletableFuture<Optional<String>> outcome,
       long deadline,
-      long call) {
+      long call,
+      int port) {
     this.call = call;
+    this.port = port;
     this.servers = servers;
     this.without = without;
     this.again = again;
@@ -58,21 +64,22 @@ final class Move {
   }
 
   static Move once(List<ServerAddress> servers) {
-    return new Move(List.of(servers.getFirst()), null, false, null, NEVER, 0);
+    return new Move(List.of(servers.getFirst()), null, false, null, NEVER, 0, 0);
   }
 
   static Move away(List<ServerAddress> servers, ServerAddress from) {
-    return new Move(servers, from, true, null, NEVER, 0);
+    return new Move(servers, from, true, null, NEVER, 0, 0);
   }
 
   static Move trial(
       List<ServerAddress> servers, long deadline, CompletableFuture<Optional<String>> outcome) {
-    return new Move(servers, null, false, outcome, deadline, 0);
+    return new Move(servers, null, false, outcome, deadline, 0, 0);
   }
 
   /** The manager was asked to dial; what it says and who comes in is about this call. */
-  static Move call(long number, long deadline, CompletableFuture<Optional<String>> outcome) {
-    return new Move(List.of(), null, false, outcome, deadline, number);
+  static Move call(
+      long number, int port, long deadline, CompletableFuture<Optional<String>> outcome) {
+    return new Move(List.of(), null, false, outcome, deadline, number, port);
   }
 
   boolean isCall() {

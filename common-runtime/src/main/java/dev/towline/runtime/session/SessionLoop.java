@@ -189,8 +189,9 @@ final class SessionLoop {
     }
     if (direction.agentDials()) {
       begin(Move.trial(servers, now() + limit.toNanos(), outcome));
-    } else {
-      tryCall(listenPort, limit, outcome);
+    } else if (!call(listenPort, limit, outcome)) {
+      // A manager that has lost this node dials it by itself, which proves as much.
+      log.debug("waiting for the manager to dial, which can't be asked to");
     }
   }
 
@@ -223,12 +224,23 @@ final class SessionLoop {
       outcome.complete(Optional.of("the program stops"));
       return;
     }
-    endMove("another move was ordered");
-    Move wanted = Move.call(++calls, now() + limit.toNanos(), outcome);
-    move = wanted;
-    if (!ask(wanted.call, port, limit)) {
+    if (!call(port, limit, outcome)) {
       endMove("there is no session over which the manager could be asked to dial");
     }
+  }
+
+  /** False when there is nobody to ask yet: then it is asked over the session that comes about. */
+  private boolean call(int port, Duration limit, CompletableFuture<Optional<String>> outcome) {
+    endMove("another move was ordered");
+    Move wanted = Move.call(++calls, port, now() + limit.toNanos(), outcome);
+    move = wanted;
+    return ask(wanted);
+  }
+
+  private boolean ask(Move wanted) {
+    Duration left = Duration.ofNanos(wanted.deadline - now());
+    wanted.asked = ask(wanted.call, wanted.port, left);
+    return wanted.asked;
   }
 
   private boolean ask(long number, int port, Duration limit) {
@@ -367,6 +379,11 @@ final class SessionLoop {
   /** A heartbeat came back over this link. */
   private void proven(SessionLink link) {
     Move done = move;
+    if (done != null && done.isCall() && !done.asked && done.link == null) {
+      // This session was on its way when the move began, so it proves nothing of now.
+      var _ = ask(done);
+      return;
+    }
     if (done != null && done.outcome != null && done.link == link) {
       move = null;
       log.info("moved to {}", link);
