@@ -19,6 +19,18 @@ public record FirewallRules(boolean stateful, OptionalInt agentPort, List<Firewa
     rules = List.copyOf(rules);
   }
 
+  /** The same rules with another port open to everybody (F1), unless one of them is for it (F2). */
+  public FirewallRules alsoOpen(int port) {
+    var there = new FirewallRules(stateful, OptionalInt.of(port), rules);
+    if (there.equals(this) || there.isAgentPortReplaced()) {
+      return this;
+    }
+    List<FirewallRule> more = new ArrayList<>(rules);
+    more.add(FirewallRule.agentPort(port));
+    more.add(FirewallRule.agentPortReplies(port));
+    return new FirewallRules(stateful, agentPort, more);
+  }
+
   /** What would happen to a packet. */
   public Verdict test(Packet packet) {
     List<String> logged = new ArrayList<>();

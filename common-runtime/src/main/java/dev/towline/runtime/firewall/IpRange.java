@@ -81,7 +81,17 @@ public record IpRange(boolean v6, BigInteger from, BigInteger to) {
   }
 
   private String text(BigInteger value) {
-    byte[] bytes = new byte[v6 ? 16 : 4];
+    if (!v6) {
+      long bits = value.longValue();
+      return (bits >> 24)
+          + "."
+          + (bits >> 16 & 0xff)
+          + "."
+          + (bits >> 8 & 0xff)
+          + "."
+          + (bits & 0xff);
+    }
+    byte[] bytes = new byte[V6_BITS / Byte.SIZE];
     for (int i = 0; i < bytes.length; i++) {
       bytes[i] = value.shiftRight(8 * (bytes.length - 1 - i)).byteValue();
     }

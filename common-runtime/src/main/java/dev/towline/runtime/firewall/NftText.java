@@ -2,10 +2,11 @@ package dev.towline.runtime.firewall;
 
 import dev.towline.runtime.firewall.FirewallRule.Direction;
 import dev.towline.runtime.firewall.FirewallRule.Frame;
+import dev.towline.runtime.firewall.NftLine.Term;
+import dev.towline.runtime.firewall.NftLine.Value;
+import java.math.BigInteger;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.EnumSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -19,6 +20,12 @@ import java.util.stream.Collectors;
  */
 public final class NftText {
   private static final String HOOK = "type filter hook %s priority -10; policy accept;";
+
+  /**
+   * The kernel goes through all sets of a table for each that it makes and for each that a rule
+   * uses, so thousands of them take a second, in which nothing else can change rules.
+   */
+  private static final int MOST_SETS = 64;
 
   /** Our tables, one for each family in use. */
   public enum Family {
@@ -63,64 +70,78 @@ public final class NftText {
    * @param present families of which a table may be there
    */
   public static String of(FirewallRules rules, List<String> devices, Set<Family> present) {
-    Set<Family> cleared = EnumSet.copyOf(families(rules));
-    cleared.addAll(present);
-    var text = new StringBuilder(off(cleared));
-    for (Family family : families(rules)) {
-      text.append("table ").append(family.table()).append(" {\n");
+    Set<Family> families = families(rules);
+    List<Chain> chains = new ArrayList<>();
+    for (Family family : families) {
       switch (family) {
         case INET -> {
-          chain(text, "input", HOOK.formatted("input"), ip(rules, Direction.INCOMING));
-          chain(text, "output", HOOK.formatted("output"), ip(rules, Direction.OUTGOING));
+          chains.add(new Chain(family, "input", "input", ip(rules, Direction.INCOMING)));
+          chains.add(new Chain(family, "output", "output", ip(rules, Direction.OUTGOING)));
         }
         case ARP -> {
-          chain(text, "input", HOOK.formatted("input"), arp(rules, Direction.INCOMING));
-          chain(text, "output", HOOK.formatted("output"), arp(rules, Direction.OUTGOING));
+          chains.add(new Chain(family, "input", "input", arp(rules, Direction.INCOMING)));
+          chains.add(new Chain(family, "output", "output", arp(rules, Direction.OUTGOING)));
         }
         case NETDEV ->
-            chain(
-                text,
-                "ingress",
-                HOOK.formatted("ingress devices = { " + quoted(devices) + " }"),
-                other(rules));
+            chains.add(
+                new Chain(
+                    family,
+                    "ingress",
+                    "ingress devices = { " + quoted(devices) + " }",
+                    other(rules)));
+      }
+    }
+    boolean many =
+        chains.stream().flatMap(chain -> chain.lines.stream()).mapToLong(NftLine::sets).sum()
+            > MOST_SETS;
+    Set<Family> cleared = EnumSet.copyOf(families);
+    cleared.addAll(present);
+    var text = new StringBuilder(off(cleared));
+    for (Family family : families) {
+      text.append("table ").append(family.table()).append(" {\n");
+      for (Chain chain : chains) {
+        if (chain.family == family) {
+          chain.write(text, many);
+        }
       }
       text.append("}\n");
     }
     return text.toString();
   }
 
-  private static void chain(StringBuilder text, String name, String hook, List<String> lines) {
-    text.append("  chain ").append(name).append(" {\n    ").append(hook).append('\n');
-    lines.forEach(line -> text.append("    ").append(line).append('\n'));
-    text.append("  }\n");
+  private record Chain(Family family, String name, String hook, List<NftLine> lines) {
+    void write(StringBuilder text, boolean many) {
+      text.append("  chain ").append(name).append(" {\n    ");
+      text.append(HOOK.formatted(hook)).append('\n');
+      for (NftLine line : many ? ManyLines.of(lines) : lines) {
+        text.append("    ").append(line.text()).append('\n');
+      }
+      text.append("  }\n");
+    }
   }
 
-  private static List<String> ip(FirewallRules rules, Direction direction) {
-    List<String> lines = new ArrayList<>();
-    lines.add((direction == Direction.INCOMING ? "iif" : "oif") + " lo accept");
-    for (Step step : rules.steps(direction, Frame.IP)) {
+  private static List<NftLine> ip(FirewallRules rules, Direction direction) {
+    List<NftLine> lines = new ArrayList<>();
+    lines.add(NftLine.raw((direction == Direction.INCOMING ? "iif" : "oif") + " lo accept"));
+    for (Step step : JoinedRules.of(rules.steps(direction, Frame.IP))) {
       switch (step) {
         case Step.OfRule(FirewallRule rule) -> lines.addAll(ip(rule));
-        case Step.Established() -> lines.add("ct state established,related accept");
+        case Step.Established() -> lines.add(NftLine.raw("ct state established,related accept"));
         case Step.NeighbourDiscovery() ->
             lines.add(
-                "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit,"
-                    + " nd-neighbor-advert } accept");
-        case Step.AgentPortOthers(int port) -> lines.add("tcp dport " + port + " drop");
-        case Step.DenyRest() -> lines.add("drop");
+                NftLine.raw(
+                    "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit,"
+                        + " nd-neighbor-advert } accept"));
+        case Step.AgentPortOthers(int port) ->
+            lines.add(NftLine.raw("tcp dport " + port + " drop"));
+        case Step.DenyRest() -> lines.add(NftLine.raw("drop"));
       }
     }
     return lines;
   }
 
-  private static List<String> ip(FirewallRule rule) {
-    String macs =
-        set("ether saddr", rule.sourceMacs()) + set("ether daddr", rule.destinationMacs());
-    String protocol =
-        set("meta l4proto", rule.protocols().stream().map(String::valueOf).toList())
-            + ports("th sport", rule.sourcePorts())
-            + ports("th dport", rule.destinationPorts());
-    List<String> lines = new ArrayList<>();
+  private static List<NftLine> ip(FirewallRule rule) {
+    List<NftLine> lines = new ArrayList<>();
     for (boolean v6 : new boolean[] {false, true}) {
       String word = v6 ? "ip6" : "ip";
       List<IpRange> sources = IpRange.merged(rule.sourceIps(), v6);
@@ -133,79 +154,74 @@ public final class NftText {
         continue;
       }
       lines.add(
-          macs
-              + ips(word + " saddr", sources)
-              + ips(word + " daddr", destinations)
-              + protocol
-              + verdict(rule));
+          line(
+              rule,
+              Term.macs("ether saddr", rule.sourceMacs()),
+              Term.macs("ether daddr", rule.destinationMacs()),
+              Term.ips(word + " saddr", sources),
+              Term.ips(word + " daddr", destinations),
+              Term.numbers("meta l4proto", rule.protocols()),
+              Term.ports("th sport", rule.sourcePorts()),
+              Term.ports("th dport", rule.destinationPorts())));
     }
     return lines;
   }
 
-  private static List<String> arp(FirewallRules rules, Direction direction) {
-    List<String> lines = new ArrayList<>();
-    for (Step step : rules.steps(direction, Frame.ARP)) {
+  private static List<NftLine> arp(FirewallRules rules, Direction direction) {
+    List<NftLine> lines = new ArrayList<>();
+    for (Step step : JoinedRules.of(rules.steps(direction, Frame.ARP))) {
       switch (step) {
         case Step.OfRule(FirewallRule rule) ->
             lines.add(
-                set("arp saddr ether", rule.sourceMacs())
-                    + set("arp daddr ether", rule.destinationMacs())
-                    + ips("arp saddr ip", IpRange.merged(rule.sourceIps(), false))
-                    + ips("arp daddr ip", IpRange.merged(rule.destinationIps(), false))
-                    + verdict(rule));
-        case Step.DenyRest() -> lines.add("drop");
+                line(
+                    rule,
+                    Term.macs("arp saddr ether", rule.sourceMacs()),
+                    Term.macs("arp daddr ether", rule.destinationMacs()),
+                    Term.ips("arp saddr ip", IpRange.merged(rule.sourceIps(), false)),
+                    Term.ips("arp daddr ip", IpRange.merged(rule.destinationIps(), false))));
+        case Step.DenyRest() -> lines.add(NftLine.raw("drop"));
         case Step.Established _, Step.NeighbourDiscovery _, Step.AgentPortOthers _ -> {}
       }
     }
     return lines;
   }
 
-  private static List<String> other(FirewallRules rules) {
-    List<String> lines = new ArrayList<>();
+  private static List<NftLine> other(FirewallRules rules) {
+    List<NftLine> lines = new ArrayList<>();
     // What is only passing through, for instance over a bridge, is not the host's.
-    lines.add("meta pkttype != { host, broadcast, multicast } accept");
-    lines.add("meta protocol { ip, ip6, arp, vlan } accept");
-    for (Step step : rules.steps(Direction.INCOMING, Frame.OTHER)) {
+    lines.add(NftLine.raw("meta pkttype != { host, broadcast, multicast } accept"));
+    lines.add(NftLine.raw("meta protocol { ip, ip6, arp, vlan } accept"));
+    for (Step step : JoinedRules.of(rules.steps(Direction.INCOMING, Frame.OTHER))) {
       switch (step) {
         case Step.OfRule(FirewallRule rule) ->
             lines.add(
-                set("ether saddr", rule.sourceMacs())
-                    + set("ether daddr", rule.destinationMacs())
-                    + (rule.etherType() == 0
-                        ? ""
-                        : "meta protocol 0x%04x ".formatted(rule.etherType()))
-                    + verdict(rule));
-        case Step.DenyRest() -> lines.add("drop");
+                line(
+                    rule,
+                    Term.macs("ether saddr", rule.sourceMacs()),
+                    Term.macs("ether daddr", rule.destinationMacs()),
+                    new Term(
+                        "meta protocol",
+                        rule.etherType() == 0
+                            ? List.of()
+                            : List.of(
+                                Value.single(
+                                    "0x%04x".formatted(rule.etherType()),
+                                    BigInteger.valueOf(rule.etherType()))))));
+        case Step.DenyRest() -> lines.add(NftLine.raw("drop"));
         case Step.Established _, Step.NeighbourDiscovery _, Step.AgentPortOthers _ -> {}
       }
     }
     return lines;
   }
 
-  private static String verdict(FirewallRule rule) {
+  private static NftLine line(FirewallRule rule, Term... terms) {
     String verdict =
         switch (rule.action()) {
           case BYPASS, FORCE_ALLOW, ALLOW -> "accept";
           case DENY -> "drop";
           case LOG_ONLY -> "log prefix \"towline " + rule.name() + ": \"";
         };
-    return verdict + " comment \"" + rule.name() + "\"";
-  }
-
-  private static String ips(String key, List<IpRange> ranges) {
-    return set(key, ranges.stream().map(IpRange::text).toList());
-  }
-
-  private static String ports(String key, List<PortRange> ranges) {
-    return set(key, PortRange.merged(ranges).stream().map(PortRange::text).toList());
-  }
-
-  private static String set(String key, Collection<String> values) {
-    if (values.isEmpty()) {
-      return "";
-    }
-    String list = String.join(", ", new LinkedHashSet<>(values));
-    return values.size() == 1 ? key + " " + list + " " : key + " { " + list + " } ";
+    return new NftLine(List.of(terms), verdict, rule.name());
   }
 
   private static String quoted(List<String> devices) {

@@ -9,6 +9,7 @@ import dev.towline.runtime.firewall.FirewallRule.Frame;
 import dev.towline.testing.Requirement;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 final class FirewallRulesTest {
@@ -195,5 +196,74 @@ final class FirewallRulesTest {
         .contains("meta l4proto 6 th dport { 80, 443 } accept comment \"web\"");
     assertThat(text.lines().filter(line -> line.contains("table")))
         .allMatch(line -> line.matches("(add |delete )?table (inet|arp|netdev) towline( \\{)?"));
+  }
+
+  @Test
+  @Requirement("F3")
+  void nftText_neighboursThatDifferInOneValue_areOneRule() {
+    String text =
+        text(
+            rules(
+                rule("a", "deny", 1, ", source-ip: 10.0.0.1"),
+                rule("b", "deny", 1, ", source-ip: [10.0.0.9, 2001:db8::1]"),
+                rule("c", "deny", 1, ", source-ip: 10.0.0.2, destination-port: 22"),
+                rule("d", "deny", 1, ", source-ip: 10.0.0.2, destination-port: 23-25"),
+                rule("e", "allow", 1, ", source-ip: 10.0.0.3")));
+
+    assertThat(text)
+        .contains(
+            "ip saddr { 10.0.0.1, 10.0.0.9 } meta l4proto 6 drop comment \"a and more\"",
+            "ip6 saddr 2001:db8:0:0:0:0:0:1 meta l4proto 6 drop comment \"a and more\"",
+            "ip saddr 10.0.0.2 meta l4proto 6 th dport 22-25 drop comment \"c and more\"",
+            "ip saddr 10.0.0.3 meta l4proto 6 accept comment \"e\"");
+  }
+
+  @Test
+  @Requirement("F3")
+  void nftText_whatStandsBetween_keepsRulesApart() {
+    String text =
+        text(
+            rules(
+                rule("a", "deny", 4, ", source-ip: 10.0.0.1"),
+                rule("b", "deny", 3, ", source-ip: 10.0.0.2"),
+                rule("c", "log-only", 2, ", source-ip: 10.0.0.3"),
+                rule("d", "deny", 2, ", source-ip: 10.0.0.4")));
+
+    assertThat(text)
+        .containsSubsequence(
+            "ip saddr 10.0.0.1 ",
+            "ct state established,related accept",
+            "ip saddr 10.0.0.2 ",
+            "log prefix \"towline c: \"",
+            "ip saddr 10.0.0.4 ");
+  }
+
+  @Test
+  @Requirement("F3")
+  void nftText_thousandRulesWithSeveralValues_needFewSets() {
+    String[] many =
+        IntStream.range(0, 1_000)
+            .mapToObj(i ->
+                rule(
+                    "r" + i,
+                    "allow",
+                    0,
+                    ", source-ip: [10.%d.%d.0/24, 192.0.2.9], destination-port: [%d, 90%02d-9999]"
+                        .formatted(i / 250, i % 250, 1_000 + i, i % 90)))
+            .toArray(String[]::new);
+
+    String text = text(rules(many));
+
+    assertThat(text.chars().filter(c -> c == '{').count()).isLessThan(20);
+    assertThat(text)
+        .contains(
+            "meta l4proto 6 ip saddr . th dport { 10.0.0.0-10.0.0.255 . 1000, ",
+            "10.0.3.0-10.0.3.255 . 1003",
+            "meta l4proto 6 ip saddr 192.0.2.9 th dport 9003-9999 accept",
+            "accept comment \"r0 and more\"");
+  }
+
+  private static String text(FirewallRules rules) {
+    return NftText.of(rules, List.of("eth0"), EnumSet.of(NftText.Family.INET));
   }
 }

@@ -55,20 +55,27 @@ final class NftAgreementTest {
   @Test
   @Requirement("F3")
   void randomRules_kernelAndPrediction_agree() throws Exception {
-    agree(
-        NftAgreementTest::randomRules,
-        (host, rules) ->
-            host.run(
-                NftText.of(rules, List.of("v0"), EnumSet.allOf(NftText.Family.class)),
-                "nft",
-                "-f",
-                "-"));
+    agree(POLICIES, NftAgreementTest::randomRules, NftAgreementTest::load);
+  }
+
+  /** So many that they are joined, and written without sets where sets would be too many. */
+  @Test
+  @Requirement("F3")
+  void manyRandomRules_kernelAndPrediction_agree() throws Exception {
+    agree(POLICIES / 4, NftAgreementTest::manyRandomRules, NftAgreementTest::load);
+  }
+
+  private static void load(Namespace host, FirewallRules rules)
+      throws IOException, InterruptedException {
+    host.run(
+        NftText.of(rules, List.of("v0"), EnumSet.allOf(NftText.Family.class)), "nft", "-f", "-");
   }
 
   @Test
   @Requirement("F3")
   void randomRules_withoutNft_kernelAndPrediction_agree() throws Exception {
     agree(
+        POLICIES,
         NftAgreementTest::randomRulesForIptables,
         (host, rules) -> {
           for (boolean v6 : new boolean[] {false, true}) {
@@ -88,7 +95,7 @@ final class NftAgreementTest {
     void load(Namespace host, FirewallRules rules) throws IOException, InterruptedException;
   }
 
-  private static void agree(Function<RandomGenerator, FirewallRules> policies, Load load)
+  private static void agree(int count, Function<RandomGenerator, FirewallRules> policies, Load load)
       throws Exception {
     long seed = Long.getLong("towline.seed", LONG ? new Random().nextLong() : 6);
     System.out.println("seed " + seed);
@@ -100,7 +107,7 @@ final class NftAgreementTest {
       connect(host, peer);
       try (var fromHost = new Sender(host);
           var fromPeer = new Sender(peer)) {
-        for (int i = 0; i < POLICIES; i++) {
+        for (int i = 0; i < count; i++) {
           FirewallRules rules = policies.apply(random);
           load.load(host, rules);
           var incoming = new ArrayList<Packet>();
@@ -127,7 +134,7 @@ final class NftAgreementTest {
         }
       }
     }
-    System.out.println(packets + " packets, " + dropped + " dropped, " + POLICIES + " policies");
+    System.out.println(packets + " packets, " + dropped + " dropped, " + count + " policies");
     assertThat(dropped).isBetween(packets / 20, packets * 19 / 20);
   }
 
@@ -255,6 +262,46 @@ final class NftAgreementTest {
         random.nextBoolean(),
         random.nextBoolean() ? OptionalInt.of(7118) : OptionalInt.empty(),
         rules);
+  }
+
+  /** Each of them matches little, so that many have a say. */
+  private static FirewallRules manyRandomRules(RandomGenerator random) {
+    List<FirewallRule> rules = new ArrayList<>();
+    for (int i = random.nextInt(40, 120); i > 0; i--) {
+      boolean in = random.nextBoolean();
+      rules.add(
+          new FirewallRule(
+              "rule " + i,
+              one(random, List.of(Action.values())),
+              random.nextInt(5),
+              in ? Direction.INCOMING : Direction.OUTGOING,
+              Frame.IP,
+              one(random, List.of(List.of(6), List.of(17), List.of(6, 17))),
+              addresses(random, in ? PEER : HOST),
+              addresses(random, in ? HOST : PEER),
+              in && random.nextInt(4) == 0 ? macs(random) : List.of(),
+              List.of(),
+              random.nextInt(4) == 0 ? List.of(new PortRange(40_000, 40_000)) : List.of(),
+              ports(random),
+              0,
+              false));
+    }
+    return new FirewallRules(
+        random.nextBoolean(),
+        random.nextBoolean() ? OptionalInt.of(7118) : OptionalInt.empty(),
+        rules);
+  }
+
+  /** One or two of them, sometimes with others that nobody has. */
+  private static List<IpRange> addresses(RandomGenerator random, List<String> some) {
+    List<IpRange> ranges = new ArrayList<>();
+    for (int i = random.nextInt(1, 3); i > 0; i--) {
+      ranges.add(IpRange.parse(one(random, some)).orElseThrow());
+      if (random.nextBoolean()) {
+        ranges.add(IpRange.parse("10.8.0.%d".formatted(random.nextInt(256))).orElseThrow());
+      }
+    }
+    return ranges;
   }
 
   private static FirewallRules randomRulesForIptables(RandomGenerator random) {
