@@ -31,6 +31,7 @@ import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.enroll.Membership;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.facts.HostFactsReader;
+import dev.towline.runtime.firewall.FirewallPolicy;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.policy.Direction;
@@ -287,7 +288,12 @@ final class Agent {
               @Override
               public Optional<String> tryOut(EffectivePolicy wanted)
                   throws InterruptedException, ExecutionException {
-                return direction.change(wanted);
+                firewall.opens(FirewallPolicy.listening(wanted));
+                Optional<String> failed = direction.change(wanted);
+                if (failed.isPresent()) {
+                  firewall.opens(0);
+                }
+                return failed;
               }
             });
         direction.begin(policy.policy());

@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,14 +25,19 @@ import org.slf4j.LoggerFactory;
  */
 final class FirewallEngine {
   private static final Logger log = LoggerFactory.getLogger(FirewallEngine.class);
-  private static final Duration REACH = Duration.ofSeconds(20);
+
+  /** A manager that has to dial does so every 15 s at least. */
+  private static final Duration REACH = Duration.ofSeconds(30);
+
   private static final Duration MARGIN = Duration.ofSeconds(2);
+  private static final Duration BETWEEN_TRIES = Duration.ofSeconds(1);
 
   private final FirewallFiles files;
   private final HostCommands commands;
   private final Guard guard;
   private final Path root;
   private final InstantSource clock;
+  private final Pause pause;
   private final Confirmation confirmation;
   private final Reports reports;
 
@@ -47,6 +51,9 @@ final class FirewallEngine {
 
   private int listening;
 
+  /** A port that is open besides, for as long as a direction is tried; 0: none. */
+  private int opened;
+
   private volatile State state = new State(false, "", 0, 0, "");
 
   /** Another connection to the manager. */
@@ -55,6 +62,11 @@ final class FirewallEngine {
      * @return empty when a heartbeat went there and back on it; else why not
      */
     Optional<String> connect(Duration limit) throws InterruptedException;
+  }
+
+  /** Lets time pass. */
+  interface Pause {
+    void of(Duration time) throws InterruptedException;
   }
 
   /** Tells the manager, however long that takes. */
@@ -87,6 +99,7 @@ final class FirewallEngine {
       HostCommands commands,
       Path root,
       InstantSource clock,
+      Pause pause,
       Confirmation confirmation,
       Reports reports) {
     this.files = files;
@@ -94,6 +107,7 @@ final class FirewallEngine {
     this.guard = new Guard(files, commands, root);
     this.root = root;
     this.clock = clock;
+    this.pause = pause;
     this.confirmation = confirmation;
     this.reports = reports;
   }
@@ -227,6 +241,39 @@ final class FirewallEngine {
     listening = port;
   }
 
+  /**
+   * Lets a port be reached besides what the rules let pass, until rules are set or it is called
+   * with 0. It only opens, so it needs no confirmation.
+   */
+  void opens(int port) throws IOException, InterruptedException {
+    Optional<FirewallRules> rules = rules();
+    if (rules.isEmpty() || !state.on()) {
+      return;
+    }
+    FirewallRules wanted = port == 0 ? rules.get() : rules.get().alsoOpen(port);
+    int besides = wanted.equals(rules.get()) ? 0 : port;
+    if (opened == besides) {
+      return;
+    }
+    opened = besides;
+    HostCommands.Ended loaded = load(filter().text(Optional.of(wanted), Optional.empty()));
+    if (!loaded.ok()) {
+      log.warn("firewall: port {} can't be opened for a while: {}", port, loaded.err());
+    }
+    expected = filter().own();
+  }
+
+  /** The rules in force, when they are for another port than the one where the agent listens. */
+  Optional<String> outdated() throws IOException {
+    Optional<String> confirmed = files.confirmed();
+    if (confirmed.isEmpty()) {
+      return Optional.empty();
+    }
+    String document = files.document(confirmed.get());
+    FirewallRules now = FirewallDocument.parse(document, listening);
+    return now.equals(files.rules(confirmed.get())) ? Optional.empty() : Optional.of(document);
+  }
+
   /** Id of the set that is in force; empty when it is off. */
   Optional<String> confirmed() throws IOException {
     return files.confirmed();
@@ -286,11 +333,12 @@ final class FirewallEngine {
         return "";
       }
       problem = failed.get();
-      TimeUnit.SECONDS.sleep(1);
+      pause.of(BETWEEN_TRIES);
     }
   }
 
   private void inForce(String id, FirewallRules rules) throws IOException, InterruptedException {
+    opened = 0;
     expected = filter().own();
     state = new State(true, id, rules.rules().size(), state.reapplied(), "");
   }

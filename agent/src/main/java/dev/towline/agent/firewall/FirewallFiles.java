@@ -83,10 +83,15 @@ final class FirewallFiles {
     write("sets/" + id + "/revert." + kind.suffix(), revert);
   }
 
+  /** The rules as they were written. */
+  String document(String id) throws IOException {
+    return Files.readString(set(id).resolve("rules.yaml"));
+  }
+
   FirewallRules rules(String id) throws IOException {
     Path listening = set(id).resolve("listening");
     return FirewallDocument.parse(
-        Files.readString(set(id).resolve("rules.yaml")),
+        document(id),
         Files.exists(listening) ? Integer.parseInt(Files.readString(listening).strip()) : 0);
   }
 

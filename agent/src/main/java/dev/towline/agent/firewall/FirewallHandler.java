@@ -45,6 +45,8 @@ public final class FirewallHandler implements DirectiveHandler {
   private static final Logger log = LoggerFactory.getLogger(FirewallHandler.class);
   private static final Duration LOOK = Duration.ofSeconds(3);
   private static final Duration AGAIN = Duration.ofSeconds(5);
+  private static final Duration BETWEEN_TRIES = Duration.ofSeconds(1);
+  private static final Duration OPENED_WITHIN = Duration.ofSeconds(10);
   private static final Duration USUAL_LIMIT = Duration.ofSeconds(60);
   private static final Duration SHORTEST_LIMIT = Duration.ofSeconds(10);
   private static final Duration LONGEST_LIMIT = Duration.ofMinutes(10);
@@ -52,7 +54,11 @@ public final class FirewallHandler implements DirectiveHandler {
   /** Begins the ids of rule sets that come from a policy. */
   private static final String OF_POLICY = "policy-";
 
+  /** Ends the ids of rule sets that were set again for another port. */
+  private static final String FOR_PORT = "-port-";
+
   private final InstantSource clock;
+  private final FirewallEngine.Pause pause;
   private final ScheduledExecutorService worker;
   private final CompletableFuture<Session> session = new CompletableFuture<>();
   private final FirewallEngine engine;
@@ -80,7 +86,24 @@ public final class FirewallHandler implements DirectiveHandler {
       Path root,
       InstantSource clock,
       ThreadFactory threads) {
+    this(
+        directory,
+        commands,
+        root,
+        clock,
+        time -> TimeUnit.NANOSECONDS.sleep(time.toNanos()),
+        threads);
+  }
+
+  FirewallHandler(
+      Path directory,
+      HostCommands commands,
+      Path root,
+      InstantSource clock,
+      FirewallEngine.Pause pause,
+      ThreadFactory threads) {
     this.clock = clock;
+    this.pause = pause;
     this.commands = commands;
     this.root = root;
     this.worker = Executors.newSingleThreadScheduledExecutor(threads);
@@ -90,6 +113,7 @@ public final class FirewallHandler implements DirectiveHandler {
             commands,
             root,
             clock,
+            pause,
             this::connect,
             (code, detail) -> {
               var _ = session.thenAccept(attached -> attached.event(code, detail));
@@ -115,9 +139,29 @@ public final class FirewallHandler implements DirectiveHandler {
           quietly(() -> {
             engine.listening(FirewallPolicy.listening(policy));
             carryOut(FirewallPolicy.document(policy));
+            followPort(FirewallPolicy.listening(policy));
           }));
     } catch (RejectedExecutionException _) {
       // The agent stops; it looks at its policy when it starts.
+    }
+  }
+
+  /**
+   * Lets managers in at a port where the agent is going to listen (F1); 0: it is not going to.
+   * Returns when they can come in, or soon after.
+   */
+  public void opens(int port) throws InterruptedException {
+    var done = new CompletableFuture<Void>();
+    try {
+      worker.execute(() -> {
+        quietly(() -> engine.opens(port));
+        done.complete(null);
+      });
+      done.get(OPENED_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException | ExecutionException e) {
+      log.debug("firewall: {}", e.toString());
+    } catch (TimeoutException _) {
+      log.warn("firewall: port {} waits for an order that is under way", port);
     }
   }
 
@@ -167,14 +211,32 @@ public final class FirewallHandler implements DirectiveHandler {
       return;
     }
     String id = OF_POLICY + ForeignRules.digest(wanted.get()).substring(0, 16);
-    if (present.equals(id) || engine.isKnownBad(id)) {
+    if (present.equals(id)) {
       return;
     }
-    switch (insist(id, wanted.get(), USUAL_LIMIT)) {
-      case Change.Confirmed(String note) -> log.info("firewall: rules of the policy: {}", note);
-      // Not again until the policy is another one: each time cuts the host off for a minute.
+    bringInForce(id, wanted.get(), "rules of the policy");
+  }
+
+  /** Rules that were set by an order and don't say the agent's port (F1). */
+  private void followPort(int port) throws IOException, InterruptedException {
+    Optional<String> outdated = engine.outdated();
+    if (outdated.isEmpty()) {
+      return;
+    }
+    String id = engine.confirmed().orElseThrow().replaceFirst(FOR_PORT + "\\d+$", "");
+    bringInForce(id + FOR_PORT + port, outdated.get(), "rules for port " + port);
+  }
+
+  private void bringInForce(String id, String document, String what)
+      throws IOException, InterruptedException {
+    if (engine.isKnownBad(id)) {
+      return;
+    }
+    switch (insist(id, document, USUAL_LIMIT)) {
+      case Change.Confirmed(String note) -> log.info("firewall: {}: {}", what, note);
+      // Not again until they are others: each time cuts the host off for a minute.
       case Change.RolledBack _ -> engine.noteBad(id);
-      case Change.Refused(String why) -> engine.refused("rules of the policy: " + why);
+      case Change.Refused(String why) -> engine.refused(what + ": " + why);
       case Change.NoManager(String why) -> log.warn("firewall: {}", why);
     }
   }
@@ -242,7 +304,7 @@ public final class FirewallHandler implements DirectiveHandler {
       }
       log.warn("firewall: {}", reason);
       while (connect(AGAIN).isPresent()) {
-        TimeUnit.SECONDS.sleep(1);
+        pause.of(BETWEEN_TRIES);
         engine.look();
       }
     }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,6 +84,7 @@ final class FirewallEngineTest {
             commands,
             root,
             Clock.systemUTC(),
+            time -> TimeUnit.NANOSECONDS.sleep(time.toNanos()),
             limit -> {
               try {
                 return answer.connect(limit);

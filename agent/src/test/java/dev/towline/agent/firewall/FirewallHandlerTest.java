@@ -16,8 +16,8 @@ import dev.towline.runtime.session.DirectiveHandler;
 import dev.towline.runtime.testing.Await;
 import dev.towline.testing.Requirement;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,9 +38,15 @@ final class FirewallHandlerTest {
 
   private final List<String> events = new CopyOnWriteArrayList<>();
   private final AtomicInteger tries = new AtomicInteger();
-  private volatile boolean managerAnswers = true;
+  private final AtomicReference<Instant> now =
+      new AtomicReference<>(Instant.parse("2026-11-23T12:00:00Z"));
+  private volatile Answer answer = _ -> true;
   private NatGateway topology;
   private FirewallHandler handler;
+
+  private interface Answer {
+    boolean comes(Duration limit) throws Exception;
+  }
 
   @TempDir private Path data;
   @TempDir private Path root;
@@ -52,15 +59,19 @@ final class FirewallHandlerTest {
             data,
             topology.commands(),
             root,
-            Clock.systemUTC(),
+            now::get,
+            this::pass,
             Thread.ofPlatform().daemon().factory());
     handler.attach(
         new FirewallHandler.Session() {
           @Override
           public CompletableFuture<Optional<String>> reconnect(Duration limit) {
             tries.incrementAndGet();
-            return CompletableFuture.completedFuture(
-                managerAnswers ? Optional.empty() : Optional.of("nobody answers"));
+            if (comes(limit)) {
+              return CompletableFuture.completedFuture(Optional.empty());
+            }
+            pass(limit);
+            return CompletableFuture.completedFuture(Optional.of("nobody answers"));
           }
 
           @Override
@@ -69,6 +80,19 @@ final class FirewallHandlerTest {
           }
         });
     handler.start();
+  }
+
+  private boolean comes(Duration limit) {
+    try {
+      return answer.comes(limit);
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The clock of the agent; the guard has its own, which is the machine's. */
+  private void pass(Duration time) {
+    now.updateAndGet(instant -> instant.plus(time));
   }
 
   @AfterEach
@@ -83,28 +107,86 @@ final class FirewallHandlerTest {
 
   @Test
   @Requirement("F6")
-  void noManagerForAWhile_rulesAreTakenBack_andSetOnceOneAnswers() throws Exception {
-    managerAnswers = false;
-    CompletableFuture<DirectiveEnd> ended =
+  void noManagerForHours_rulesAreTakenBack_andSetOnceOneAnswers() throws Exception {
+    Instant start = now.get();
+    Instant back = start.plus(Duration.ofHours(6));
+    List<Boolean> inForce = new CopyOnWriteArrayList<>();
+    answer =
+        _ -> {
+          // At first, and a few times while it waits.
+          if (tries.get() % 800 < 3) {
+            inForce.add(topology.own().contains("comment \"web\""));
+          }
+          return !now.get().isBefore(back);
+        };
+
+    DirectiveEnd end =
         order(
-            ControlFirewall.newBuilder()
-                .setOrder(Order.SET)
-                .setRules("rules: " + RULES)
-                .setConfirmWithinMs(12_000));
-    await("the rules are applied", true);
-    await("the rules are taken back", false);
-    // One after they were taken back, which tells bad rules from no manager; then it tries again.
-    int before = tries.get();
-    Await.until("it tries again and again", () -> tries.get() > before + 2);
-    assertThat(ended).isNotDone();
+                ControlFirewall.newBuilder()
+                    .setOrder(Order.SET)
+                    .setRules("rules: " + RULES)
+                    .setConfirmWithinMs(60_000))
+            .get(5, TimeUnit.MINUTES);
 
-    managerAnswers = true;
-
-    DirectiveEnd end = ended.get(2, TimeUnit.MINUTES);
     assertThat(end.outcome()).as(end.toString()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
     assertThat(end.output().toStringUtf8()).startsWith("confirmed: 1 rules in force");
+    assertThat(now.get()).isBetween(back, back.plus(Duration.ofMinutes(2)));
+    assertThat(inForce).as("tried once, then not until one answers").startsWith(true, false, false);
+    assertThat(inForce.subList(1, inForce.size())).containsOnly(false).hasSizeGreaterThan(4);
     assertThat(topology.own()).contains("comment \"web\"");
     assertThat(events).as("nothing was wrong with the rules").isEmpty();
+  }
+
+  @Test
+  @Requirement("F6")
+  void policyCutsOffTheManager_isTakenBack_andNotTriedAgain() throws Exception {
+    answer = _ -> topology.managerAnswers(Duration.ofSeconds(1));
+    var cut =
+        new EffectivePolicy(
+            Map.of(
+                FirewallPolicy.ON,
+                "yes",
+                FirewallPolicy.RULES,
+                "[{name: web, action: deny, priority: 4, direction: outgoing, destination-ip: %s}]"
+                    .formatted(NatGateway.SERVER)));
+
+    handler.follow(cut);
+    Await.until("it is told", () -> events.contains("firewall.rolled_back"));
+
+    assertThat(topology.own()).doesNotContain("comment \"web\"");
+    assertThat(topology.managerAnswers(Duration.ofSeconds(30))).isTrue();
+    int before = tries.get();
+    handler.follow(cut);
+    show();
+    assertThat(tries).as("the same rules, known to be bad").hasValue(before);
+    handler.follow(
+        new EffectivePolicy(Map.of(FirewallPolicy.ON, "yes", FirewallPolicy.RULES, RULES)));
+    await("another policy's rules are in force", true);
+  }
+
+  @Test
+  @Requirement({"F1", "D4"})
+  void agentListensElsewhere_rulesSetByOrderFollow() throws Exception {
+    handler.follow(EffectivePolicy.EMPTY);
+    order(ControlFirewall.newBuilder().setOrder(Order.SET).setRules("rules: " + RULES))
+        .get(1, TimeUnit.MINUTES);
+    assertThat(topology.own()).contains("tcp dport 7118 accept");
+
+    handler.opens(7_200);
+    assertThat(topology.own())
+        .as("while another port is tried")
+        .contains("tcp dport { 7118, 7200 } accept", "tcp sport { 7118, 7200 } accept");
+    handler.opens(0);
+    assertThat(topology.own()).as("when it was no good").doesNotContain("7200");
+    handler.opens(7_200);
+    handler.follow(new EffectivePolicy(Map.of(EffectivePolicy.LISTEN_PORT, "7200")));
+
+    assertThat(show()).contains("set order-1-port-7200", "agent port: 7200");
+    assertThat(topology.own()).contains("tcp dport 7200 accept").doesNotContain("7118");
+    handler.follow(new EffectivePolicy(Map.of(EffectivePolicy.DIRECTION, "agent-initiated")));
+    assertThat(show()).contains("set order-1-port-0", "agent port: none");
+    assertThat(topology.own()).contains("comment \"web\"").doesNotContain("7200", "hidden");
+    assertThat(events).isEmpty();
   }
 
   @Test
@@ -124,10 +206,15 @@ final class FirewallHandlerTest {
     assertThat(handler.status().getDetail()).startsWith("1 rules, set policy-");
     handler.follow(EffectivePolicy.EMPTY);
     await("they are gone with it", false);
-    DirectiveEnd shown =
-        order(ControlFirewall.newBuilder().setOrder(Order.SHOW)).get(1, TimeUnit.MINUTES);
-    assertThat(shown.output().toStringUtf8()).startsWith("firewall: off");
+    assertThat(show()).startsWith("firewall: off");
     assertThat(handler.status().getOnline()).isFalse();
+  }
+
+  private String show() throws Exception {
+    return order(ControlFirewall.newBuilder().setOrder(Order.SHOW))
+        .get(1, TimeUnit.MINUTES)
+        .output()
+        .toStringUtf8();
   }
 
   private void await(String what, boolean present) {
