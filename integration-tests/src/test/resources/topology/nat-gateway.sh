@@ -71,5 +71,6 @@ END
 
 # ufw, which runs
 ufw --force enable >/dev/null
+ufw allow 7200/tcp >/dev/null
 ufw route allow in on "$lan" out on "$wan" >/dev/null
 ufw route allow proto tcp to "$2" port 8000 >/dev/null

@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.it.topology.Await;
 import dev.towline.it.topology.Fleet;
+import dev.towline.it.topology.Host;
 import dev.towline.it.topology.NatGateway;
 import dev.towline.it.topology.Result;
 import dev.towline.proto.v1.HostState;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -43,6 +46,11 @@ final class NatGatewayIT {
   private static final String ANOTHER = "gateway-2";
   private static final String RULES = "/tmp/rules.yaml";
   private static final String CUT = "/tmp/cut.yaml";
+  private static final String AGENT = "/opt/towline/agent/current/bin/towline-agent";
+
+  /** Where the manager dials; nat-gateway.sh has ufw let it in. */
+  private static final int DIALLED = 7_200;
+
   private static final String CHAIN_OF_CUT = "comment \"cut\"";
 
   private static final NatGateway topology = new NatGateway();
@@ -78,9 +86,19 @@ final class NatGatewayIT {
   }
 
   private static String cut(String manager) {
-    return "rules: [{name: cut, action: deny, priority: 4, direction: outgoing, destination-ip: "
+    return "rules: " + cutList(manager);
+  }
+
+  private static String cutList(String manager) {
+    return "[{name: cut, action: deny, priority: 4, direction: outgoing, destination-ip: "
         + manager
         + "}]\n";
+  }
+
+  /** The manager gets an order through. */
+  private static void assertThatManagerReaches(String host) {
+    assertThat(topology.fleet().towline("run", "--on", host, "--", "echo", "there"))
+        .contains("there");
   }
 
   private static void set(int number) {
@@ -145,12 +163,14 @@ final class NatGatewayIT {
     Fleet fleet = topology.fleet();
     String good = topology.own();
 
-    Result result = fleet.run("firewall", "set", GATEWAY, "-f", CUT, "--confirm-within", "10s");
+    Result result =
+        fleet.run("firewall", "set", GATEWAY, "-f", CUT, "--confirm-within", LONG ? "60s" : "10s");
 
     assertThat(result.exitCode()).as(result.out() + result.err()).isEqualTo(1);
     assertThat(result.out() + result.err()).contains("rolled back: no new connection");
     assertThat(topology.own()).isEqualTo(good);
     assertThat(fleet.towline("alerts", "list")).contains("firewall-rolled-back", GATEWAY);
+    assertThatManagerReaches(GATEWAY);
   }
 
   @Test
@@ -169,6 +189,7 @@ final class NatGatewayIT {
 
     topology.gateway().sh("systemctl start towline-agent");
     fleet.awaitState(GATEWAY, HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThatManagerReaches(GATEWAY);
     Await.until(
         "the alert is raised again",
         LIMIT,
@@ -202,6 +223,49 @@ final class NatGatewayIT {
 
   @Test
   @Order(5)
+  @Requirement({"F1", "F2", "F6", "D2"})
+  void managerDials_newPortIsOpened_andRulesThatShutItOutAreTakenBack() {
+    Fleet fleet = topology.fleet();
+    fleet.towline(
+        "policies",
+        "set",
+        "--host",
+        GATEWAY,
+        "connection.direction=manager-initiated",
+        "connection.listen-port=" + DIALLED);
+    Await.until(
+        "the rules follow the port",
+        LIMIT,
+        () ->
+            fleet.towline("firewall", "show", GATEWAY).contains("agent port: " + DIALLED)
+                && fleet.towline("hosts", "show", GATEWAY).contains("manager-initiated"));
+    String good = topology.own();
+    assertThat(good).contains("tcp dport " + DIALLED + " accept").doesNotContain("7118");
+    topology
+        .manager()
+        .write(
+            "/tmp/shut.yaml",
+            ("rules: [{name: cut, action: force-allow, priority: 4, direction: incoming,"
+                    + " protocol: tcp, source-ip: 192.0.2.1, destination-port: %d}]%n")
+                .formatted(DIALLED));
+
+    Result result =
+        fleet.run("firewall", "set", GATEWAY, "-f", "/tmp/shut.yaml", "--confirm-within", "10s");
+
+    assertThat(result.exitCode()).as(result.out() + result.err()).isEqualTo(1);
+    assertThat(result.out() + result.err()).contains("rolled back: no new connection");
+    assertThat(topology.own()).isEqualTo(good);
+    fleet.towline(
+        "policies", "clear", "--host", GATEWAY, "connection.direction", "connection.listen-port");
+    Await.until(
+        "the rules follow back",
+        LIMIT,
+        () -> fleet.towline("firewall", "show", GATEWAY).contains("agent port: 7118"));
+    assertThatManagerReaches(GATEWAY);
+  }
+
+  @Test
+  @Order(6)
   @Requirement("F3")
   void rulesOfAPolicy_comeIntoForce_andGoWithIt() {
     Fleet fleet = topology.fleet();
@@ -226,10 +290,45 @@ final class NatGatewayIT {
     fleet.towline("policies", "clear", "--host", GATEWAY, "firewall.on");
     Await.until("they are gone", LIMIT, () -> topology.own().isEmpty());
     set(2);
+    if (LONG) {
+      policyCutsOffTheManager();
+    }
+  }
+
+  /** A policy has no limit of its own, so this takes its minute. */
+  private static void policyCutsOffTheManager() {
+    Fleet fleet = topology.fleet();
+    String good = topology.own();
+    topology.manager().write("/tmp/list.yaml", cutList(topology.manager().address()));
+    fleet.towline(
+        "policies", "set", "--host", GATEWAY, "firewall.on=yes", "firewall.rules=@/tmp/list.yaml");
+    Await.until(
+        "the policy's rules are applied", LIMIT, () -> topology.own().contains(CHAIN_OF_CUT));
+
+    Await.until("they are taken back", TAKEN_BACK, () -> topology.own().equals(good));
+
+    fleet.awaitState(GATEWAY, HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThatManagerReaches(GATEWAY);
+    fleet.towline("policies", "clear", "--host", GATEWAY, "firewall.on");
+    set(3);
   }
 
   @Test
-  @Order(6)
+  @Order(7)
+  @Requirement("F4")
+  void upgraded_rulesStay() {
+    String own = topology.own();
+
+    topology.upgradeAgent();
+
+    topology.fleet().awaitState(GATEWAY, HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(topology.foreign()).as("after the upgrade").isEqualTo(before);
+    assertThat(topology.own()).as("after the upgrade").isEqualTo(own);
+    assertThatManagerReaches(GATEWAY);
+  }
+
+  @Test
+  @Order(8)
   @Requirement("F4")
   void removed_rulesOfOthersStay_andNoRequestThroughTheNatHasFailed() {
     topology.gateway().sh("/opt/towline/agent/uninstall");
@@ -243,7 +342,7 @@ final class NatGatewayIT {
   }
 
   @Test
-  @Order(7)
+  @Order(9)
   @Requirement("F4")
   void oneForeignRuleAltered_theComparisonSeesIt() {
     topology.gateway().sh("iptables-legacy -R OUTPUT 1 -d 203.0.113.69 -j DROP");
@@ -256,7 +355,7 @@ final class NatGatewayIT {
   }
 
   @Test
-  @Order(8)
+  @Order(10)
   @Requirement("F4")
   void somebodyFlushesEverything_ownRulesComeBackIn10Seconds_nothingElse() {
     Fleet fleet = topology.fleet();
@@ -274,9 +373,28 @@ final class NatGatewayIT {
         "it is reported",
         LIMIT,
         () -> fleet.towline("events", "list").contains("firewall.reapplied"));
-    Result doctor =
-        topology.gateway().run("/opt/towline/agent/current/bin/towline-agent", "doctor");
-    assertThat(doctor.out()).contains("PROBLEM: forwarding is on and there is no NAT rule");
-    assertThat(doctor.exitCode()).isEqualTo(1);
+    doctorPutsLostRulesBack();
+  }
+
+  /** The case of the seed: its marker file, and no NAT rule where forwarding is on. */
+  private static void doctorPutsLostRulesBack() {
+    Host gateway = topology.gateway();
+    gateway.sh("touch /etc/use_dsa_with_iptables");
+    Result doctor = gateway.run(AGENT, "doctor");
+    assertThat(doctor.exitCode()).as(doctor.out() + doctor.err()).isEqualTo(1);
+    assertThat(doctor.out())
+        .contains(
+            "PROBLEM: forwarding is on and there is no NAT rule",
+            "/etc/use_dsa_with_iptables is there: it means nothing");
+    Matcher snapshot = Pattern.compile("snapshot: (\\S+) \\([1-9]").matcher(doctor.out());
+    assertThat(snapshot.find()).as(doctor.out()).isTrue();
+    NatGateway.Asking after = topology.ask("restored");
+
+    Result restored = gateway.run(AGENT, "doctor", "--restore", snapshot.group(1));
+
+    assertThat(restored.exitCode()).as(restored.out() + restored.err()).isZero();
+    assertThat(restored.out()).contains("restored table ip nat", "traffic passes: ");
+    assertThat(topology.foreign()).contains("MASQUERADE", "DNAT");
+    assertThat(after.stop().answered()).isPositive();
   }
 }

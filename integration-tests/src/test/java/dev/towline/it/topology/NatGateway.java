@@ -1,9 +1,11 @@
 package dev.towline.it.topology;
 
+import dev.towline.it.Packages;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -23,6 +25,7 @@ public final class NatGateway extends AbstractTopology {
 
   private static final int FORWARDED = 8_080;
   private static final String FILES = "/etc/towline-test/";
+  private static final Duration UPGRADE_LIMIT = Duration.ofMinutes(2);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
   private static final Pattern COUNTED = Pattern.compile("answered=(\\d+) failed=(\\d+)");
 
@@ -117,6 +120,34 @@ public final class NatGateway extends AbstractTopology {
   /** Pastes an install command on the gateway. */
   public void installAgent(Fleet fleet) {
     fleet.install(fleet.installCommand("--group", "gateways"), gateway());
+  }
+
+  /** Installs a package over the agent that is there; it differs by its version only. */
+  public void upgradeAgent() {
+    Path deb = Packages.deb("agent");
+    gateway().copyIn(deb, "/root/agent.deb");
+    // As large as the program, which takes a moment to write on a busy machine.
+    Result upgraded =
+        gateway()
+            .run(
+                UPGRADE_LIMIT,
+                "sh",
+                "-ec",
+                """
+                cd /root
+                dpkg-deb -R agent.deb next
+                mv "next/opt/towline/agent/versions/$0" "next/opt/towline/agent/versions/$0.1"
+                sed -i "s/\\b$0\\b/$0.1/g" next/DEBIAN/control next/DEBIAN/postinst
+                rm -f next/DEBIAN/md5sums
+                dpkg-deb -Znone -b next next.deb
+                dpkg -i next.deb
+                rm -rf next next.deb agent.deb
+                test "$(readlink /opt/towline/agent/current)" = "versions/$0.1"
+                """,
+                Packages.version());
+    if (!upgraded.ok()) {
+      throw new AssertionError("upgrade: " + upgraded);
+    }
   }
 
   /**
