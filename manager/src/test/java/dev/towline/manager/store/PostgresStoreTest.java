@@ -1,9 +1,11 @@
 package dev.towline.manager.store;
 
 import dev.towline.manager.store.postgres.PostgresDatabase;
+import dev.towline.testing.FreePorts;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
@@ -14,7 +16,12 @@ final class PostgresStoreTest extends StoreContract {
 
   @BeforeAll
   static void startPostgres() throws Exception {
-    postgres = EmbeddedPostgres.start();
+    postgres =
+        EmbeddedPostgres.builder()
+            // Its own would be one of those of outgoing connections, its usual patience 10 s.
+            .setPort(FreePorts.next())
+            .setPGStartupWait(Duration.ofMinutes(3))
+            .start();
   }
 
   @AfterAll
