@@ -7,12 +7,10 @@ import dev.towline.manager.paths.Feature;
 import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ActionEvent;
 import dev.towline.proto.v1.ActionTarget;
-import dev.towline.proto.v1.Ca;
 import dev.towline.proto.v1.CancelActionRequest;
 import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.GetActionRequest;
-import dev.towline.proto.v1.GetCaRequest;
 import dev.towline.proto.v1.GetHostPolicyRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
@@ -39,10 +37,6 @@ import java.util.Set;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.MethodOrderer;
-import org.junit.jupiter.api.Order;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -52,7 +46,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  * comes last.
  */
 @Requirement("P14")
-@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ParityIT {
   private static final Set<Kind> PATHS =
       Set.of(Kind.DIRECT, Kind.PROXY, Kind.RELAY, Kind.PROXY_AND_RELAY);
@@ -72,37 +65,7 @@ class ParityIT {
     }
   }
 
-  @Test
-  @Order(1)
-  @Requirement("T3")
-  void fleetsRootChanges_everyPathGoesByTheNewOneWithoutALostSession() throws Exception {
-    String old = ca().getRoot().getFingerprint();
-    fleet.fleet().towline("ca", "rotate");
-    // Every agent, proxy and relay.
-    Await.until(
-        "certificates of the new root",
-        ParityFleet.BOUND,
-        () -> ca().getPhase().equals("reissuing") && ca().getCertified() == ca().getMembers());
-    assertThat(ca().getMembers()).isEqualTo(2 * PATHS.size());
-    fleet.fleet().towline("ca", "finish");
-    assertThat(ca().getPhase()).isEqualTo("steady");
-    assertThat(ca().getRoot().getFingerprint()).isNotEqualTo(old);
-
-    assertThat(ended(run("true")))
-        .extracting(ActionTarget::getOutcome)
-        .containsOnly(Outcome.OUTCOME_SUCCEEDED);
-    awaitState(HostState.HOST_STATE_ONLINE);
-    for (Program agent : fleet.agents().values()) {
-      assertThat(agent.outputSinceStart()).doesNotContain("towline-agent offline");
-    }
-  }
-
-  private static Ca ca() {
-    return fleet.fleet().admin().ca().getCa(GetCaRequest.getDefaultInstance());
-  }
-
   @ParameterizedTest
-  @Order(2)
   @EnumSource
   void feature_onEveryPath_works(Feature feature) throws Exception {
     switch (feature) {
