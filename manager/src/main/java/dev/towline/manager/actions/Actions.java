@@ -266,6 +266,8 @@ public final class Actions {
   }
 
   private static Action action(Tx tx, StoredAction stored, boolean withOutput) {
+    // Before the targets: those of one that has ended have ended, whatever commits in between.
+    boolean ended = tx.actions().ended(stored.id());
     return Action.newBuilder()
         .setId(stored.id())
         .setSelector(stored.selector())
@@ -276,7 +278,7 @@ public final class Actions {
         .setCreatedMs(stored.createdMs())
         .setExpiresMs(stored.expiresMs())
         .addAllTargets(tx.actions().targets(stored.id(), withOutput))
-        .setEnded(tx.actions().ended(stored.id()))
+        .setEnded(ended)
         .build();
   }
 
