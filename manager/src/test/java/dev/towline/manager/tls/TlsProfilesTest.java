@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Every suite of the older lists against every profile, with a TLS that is not ours (T1, T2). */
 final class TlsProfilesTest {
   private static final List<String> CBC = ProfileHandshakes.CBC;
-  private static final Duration BOUND = Duration.ofSeconds(30);
+  private static final Duration BOUND = Duration.ofSeconds(60);
 
   @TempDir private Path directory;
 
