@@ -7,9 +7,11 @@ import dev.towline.proto.v1.Departure;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.ResultPart;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedRecord;
+import dev.towline.proto.v1.SignedResult;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Signatures;
 import dev.towline.runtime.sealed.RecordSeal;
@@ -29,8 +31,11 @@ import java.util.Set;
 final class RecordCopies {
   static final String CONTEXT = "towline record v1";
 
-  /** Beyond that it stays in the journal only. */
+  /** A result beyond that goes in parts, an event stays in the journal only. */
   static final int LARGEST = 192 << 10;
+
+  /** Of a result's bytes in one record. */
+  static final int PART = 128 << 10;
 
   /** What names, signatures and seal add. */
   private static final int ROOM = 1 << 10;
@@ -75,8 +80,12 @@ final class RecordCopies {
     List<SealedRecord> due = new ArrayList<>();
     for (StoredResult result : journal.results()) {
       String id = "result/" + result.getEpoch() + "/" + result.getRecordSequence();
+      if (result.getSerializedSize() > LARGEST - ROOM) {
+        addParts(result, id, identity, present, due);
+        continue;
+      }
       present.add(id);
-      if (result.getSerializedSize() <= LARGEST - ROOM && begins(id)) {
+      if (begins(id)) {
         due.add(
             sealed(
                 id,
@@ -93,6 +102,39 @@ final class RecordCopies {
     }
     kept.retainAll(present);
     return due;
+  }
+
+  private void addParts(
+      StoredResult result,
+      String id,
+      IssuedIdentity identity,
+      Set<String> present,
+      List<SealedRecord> due) {
+    ByteString bytes = result.getResult().getResult();
+    int parts = (bytes.size() + PART - 1) / PART;
+    SignedResult signed = null;
+    for (int number = 0; number < parts; number++) {
+      String partId = id + "/part/" + number;
+      present.add(partId);
+      if (begins(partId)) {
+        signed = signed == null ? NodeLedger.signed(result, identity) : signed;
+        due.add(
+            sealed(
+                partId,
+                AgentRecord.newBuilder()
+                    .setPart(
+                        ResultPart.newBuilder()
+                            .setEpoch(result.getEpoch())
+                            .setRecordSequence(result.getRecordSequence())
+                            .setNumber(number)
+                            .setParts(parts)
+                            .setContent(
+                                bytes.substring(
+                                    number * PART, Math.min(bytes.size(), (number + 1) * PART)))
+                            .setSignature(signed.getSignature())),
+                identity));
+      }
+    }
   }
 
   private boolean begins(String id) {
@@ -122,7 +164,7 @@ final class RecordCopies {
     String agent = ledger.self().uri();
     RecordClass kind =
         switch (record.getRecordCase()) {
-          case RESULT -> RecordClass.RECORD_CLASS_RESULT;
+          case RESULT, PART -> RecordClass.RECORD_CLASS_RESULT;
           case SECURITY_EVENT -> RecordClass.RECORD_CLASS_SECURITY_EVENT;
           case DEPARTURE -> RecordClass.RECORD_CLASS_DEPARTURE;
           case RECORD_NOT_SET -> throw new IllegalArgumentException("record without content");

@@ -10,6 +10,7 @@ import dev.towline.proto.v1.DirectiveResult;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.ResultPart;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedRecord;
@@ -105,11 +106,35 @@ final class RecordCopiesTest {
   }
 
   @Test
-  void due_resultThatIsTooLarge_staysInTheJournalOnly() {
+  void due_resultThatIsTooLarge_goesInPartsThatAreTheWhole() throws Exception {
     welcomed();
-    result(1, RecordCopies.LARGEST);
+    result(1, 2 * RecordCopies.PART);
     result(2, 10);
+
+    List<SealedRecord> due = copies.due(identity);
+
+    assertThat(due)
+        .extracting(SealedRecord::getId)
+        .containsExactly(
+            "result/1/1/part/0", "result/1/1/part/1", "result/1/1/part/2", "result/1/2");
+    assertThat(due)
+        .allSatisfy(record ->
+            assertThat(record.getSerializedSize()).isLessThanOrEqualTo(RecordCopies.LARGEST));
+    ByteString whole = ByteString.EMPTY;
+    for (int number = 0; number < 3; number++) {
+      ResultPart part = opened(due.get(number)).getPart();
+      assertThat(part.getNumber()).isEqualTo(number);
+      assertThat(part.getParts()).isEqualTo(3);
+      whole = whole.concat(part.getContent());
+      assertThat(copies.acknowledged(acknowledgement(due.get(number)))).isTrue();
+    }
+    assertThat(whole).isEqualTo(journal.results().iterator().next().getResult().getResult());
+    copies.again();
     assertThat(copies.due(identity)).extracting(SealedRecord::getId).containsExactly("result/1/2");
+  }
+
+  private static RecordAck acknowledgement(SealedRecord record) {
+    return RecordAck.newBuilder().setId(record.getId()).build();
   }
 
   @Test

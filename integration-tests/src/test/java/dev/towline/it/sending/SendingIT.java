@@ -104,7 +104,10 @@ class SendingIT {
     }
   }
 
-  /** P7: all kinds of records, of agents that never come back. */
+  /**
+   * P7: all kinds of records, of agents that never come back; results so large that they go in
+   * parts.
+   */
   @Test
   @Requirement({"H5", "P7"})
   void resultAndGoodbye_managerAwayAndAgentGone_areThereOnceWhenItIsBack() throws Exception {
@@ -127,7 +130,11 @@ class SendingIT {
                                   List.of(
                                       "/bin/sh",
                                       "-c",
-                                      "until [ -e " + go + " ]; do sleep 0.1; done; echo finished"))
+                                      "until [ -e "
+                                          + go
+                                          + " ]; do sleep 0.1; done; head -c 300000 /dev/zero"
+                                          + " | tr '\\000' x"))
+                              .setOutputLimitBytes(1 << 20)
                               .setTimeLimitMs(SendingFleet.BOUND.toMillis()))
                       .build());
       Await.until(
@@ -139,7 +146,9 @@ class SendingIT {
       fleet.manager().kill();
       Files.createFile(go);
       Await.until(
-          "the proxy to keep both results", SendingFleet.BOUND, () -> fleet.kept(1, "result") == 2);
+          "the proxy to keep three parts of both results",
+          SendingFleet.BOUND,
+          () -> fleet.kept(1, "result") == 6);
       killed.kill();
       stopped.stop();
       Await.until(
@@ -157,7 +166,7 @@ class SendingIT {
                   .allMatch(t -> t.getState() == TargetState.TARGET_STATE_ENDED));
       assertThat(targets(fleet, action.getId()))
           .extracting(ActionTarget::getOutcome, t -> t.getOutput().toStringUtf8())
-          .containsOnly(tuple(Outcome.OUTCOME_SUCCEEDED, "finished\n"));
+          .containsOnly(tuple(Outcome.OUTCOME_SUCCEEDED, "x".repeat(300_000)));
       Await.until("what the proxy saw", SendingFleet.BOUND, () -> fleet.kept(1, "presence") == 0);
       assertThat(fleet.events("host.went")).hasSize(2);
       assertThat(fleet.events("host.said_goodbye")).hasSize(1);

@@ -1,7 +1,9 @@
 package dev.towline.manager.session;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.towline.manager.events.EventRecord;
+import dev.towline.manager.events.Events;
 import dev.towline.manager.nodes.CertifiedKeys;
 import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.Presence;
@@ -10,6 +12,7 @@ import dev.towline.proto.v1.AgentRecord;
 import dev.towline.proto.v1.ClientChange;
 import dev.towline.proto.v1.Departure;
 import dev.towline.proto.v1.DirectiveResult;
+import dev.towline.proto.v1.ResultPart;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedRecord;
@@ -18,10 +21,13 @@ import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import java.security.PublicKey;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Checks what proxies kept while they had no way to a manager: records that agents sealed and
@@ -30,6 +36,12 @@ import java.util.function.Consumer;
 public final class KeptRecords {
   private static final String CONTEXT = "towline record v1";
   private static final String FORGED = "record.forged";
+  private static final int MOST_PARTS = 64;
+
+  /** Beyond that somebody has to send again. */
+  private static final int MOST_PARTS_OF_A_NODE = 512;
+
+  private static final Duration PARTS_KEPT = Duration.ofDays(7);
 
   private final SessionServices services;
   private final Results results;
@@ -84,6 +96,7 @@ public final class KeptRecords {
         case RESULT -> result(id, record.getAgent(), record.getResult(), keys);
         case SECURITY_EVENT -> event(id, record.getAgent(), record.getSecurityEvent());
         case DEPARTURE -> departure(id, record.getAgent(), record.getDeparture());
+        case PART -> part(id, record.getAgent(), record.getPart(), keys);
         case RECORD_NOT_SET -> new Checked.Refused("a record of a later version");
       };
     } catch (InvalidProtocolBufferException e) {
@@ -110,6 +123,69 @@ public final class KeptRecords {
     return new Checked.Good(
         tx -> results.save(tx, id, result, signed),
         () -> services.actions().changed(result.getDirectiveId()));
+  }
+
+  /** One of several that are a result together; the last one that comes makes it. */
+  private Checked part(String id, String agent, ResultPart part, List<PublicKey> keys) {
+    if (part.getParts() > MOST_PARTS || part.getNumber() >= part.getParts()) {
+      return new Checked.Forged(
+          FORGED, id, "part %d of %d of a result".formatted(part.getNumber(), part.getParts()));
+    }
+    var made = new AtomicReference<Checked.@Nullable Good>();
+    return new Checked.Good(
+        tx -> {
+          long now = services.clock().millis();
+          tx.resultParts().prune(id, MOST_PARTS_OF_A_NODE, now - PARTS_KEPT.toMillis());
+          tx.resultParts()
+              .put(
+                  id,
+                  part.getEpoch(),
+                  part.getRecordSequence(),
+                  part.getNumber(),
+                  part.getContent().toByteArray(),
+                  now);
+          List<byte[]> present =
+              tx.resultParts().list(id, part.getEpoch(), part.getRecordSequence());
+          if (present.size() < part.getParts()) {
+            return;
+          }
+          tx.resultParts().delete(id, part.getEpoch(), part.getRecordSequence());
+          Checked whole =
+              whole(
+                  id,
+                  agent,
+                  SignedResult.newBuilder()
+                      .setResult(
+                          present.stream()
+                              .map(ByteString::copyFrom)
+                              .reduce(ByteString.EMPTY, ByteString::concat))
+                      .setSignature(part.getSignature())
+                      .build(),
+                  keys);
+          switch (whole) {
+            case Checked.Good good -> {
+              good.work().accept(tx);
+              made.set(good);
+            }
+            case Checked.Forged(String code, _, String why) ->
+                tx.events().add(services.events().of(code, id, why, Events.MANAGER), "");
+            case Checked.Refused _ -> {}
+          }
+        },
+        () -> {
+          Checked.Good good = made.get();
+          if (good != null) {
+            good.after().run();
+          }
+        });
+  }
+
+  private Checked whole(String id, String agent, SignedResult signed, List<PublicKey> keys) {
+    try {
+      return result(id, agent, signed, keys);
+    } catch (InvalidProtocolBufferException e) {
+      return new Checked.Forged(FORGED, id, "parts of a result that can't be read");
+    }
   }
 
   private Checked event(String id, String agent, SecurityEvent event) {

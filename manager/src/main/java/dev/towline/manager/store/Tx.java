@@ -19,6 +19,7 @@ import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.proxies.ProxyUpgradeStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
+import dev.towline.manager.session.ResultPartStore;
 import dev.towline.manager.session.SessionStore;
 
 /** The stores within one transaction; not to be kept beyond it. */
@@ -62,4 +63,6 @@ public interface Tx {
   SendingStore sending();
 
   TrustStore trust();
+
+  ResultPartStore resultParts();
 }

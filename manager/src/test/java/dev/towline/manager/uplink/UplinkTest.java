@@ -29,6 +29,7 @@ import dev.towline.proto.v1.ManagerFrame;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.RecordClass;
+import dev.towline.proto.v1.ResultPart;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SignedLogBatch;
@@ -216,6 +217,54 @@ final class UplinkTest {
     proxy.send(kept(5, departure));
     Await.until("its acknowledgement", BOUND, () -> proxy.takeKeptAck() == 5);
     assertThat(fixture.services().hosts().host("web-7").presence()).isEqualTo(Presence.ONLINE);
+  }
+
+  @Test
+  @Requirement("P7")
+  void kept_partsOfALargeResult_inAnyOrderAndTwice_areTheResultOnce() {
+    FakeNode host7 = fixture.host("web-7");
+    var session = host7.connect();
+    var action =
+        fixture
+            .services()
+            .actions()
+            .create(
+                new NewAction(
+                    "web-7", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+    var directive = session.takeDirective().directive();
+    session.accept(directive);
+    session.drop();
+    SignedResult whole = result(host7, directive);
+    int half = whole.getResult().size() / 2;
+    SealedRecord first = part(host7, whole, 0, whole.getResult().substring(0, half));
+    SealedRecord second = part(host7, whole, 1, whole.getResult().substring(half));
+
+    proxy.send(kept(1, second));
+    proxy.send(kept(2, second));
+    Await.until("an acknowledgement", BOUND, () -> proxy.takeKeptAck() == 2);
+    assertThat(fixture.services().actions().action(action.getId()).getEnded()).isFalse();
+    proxy.send(kept(3, first));
+    proxy.send(kept(4, first));
+
+    Await.until("the last acknowledgement", BOUND, () -> proxy.takeKeptAck() == 4);
+    var target = fixture.services().actions().action(action.getId()).getTargets(0);
+    assertThat(target.getState()).isEqualTo(TargetState.TARGET_STATE_ENDED);
+    assertThat(target.getOutput().toStringUtf8()).isEqualTo("done");
+  }
+
+  private SealedRecord part(FakeNode of, SignedResult whole, int number, ByteString content) {
+    return sealed(
+        of,
+        of,
+        AgentRecord.newBuilder()
+            .setPart(
+                ResultPart.newBuilder()
+                    .setEpoch(1)
+                    .setRecordSequence(1)
+                    .setNumber(number)
+                    .setParts(2)
+                    .setContent(content)
+                    .setSignature(whole.getSignature())));
   }
 
   private static UplinkFrame kept(long sequence, SealedRecord record) {

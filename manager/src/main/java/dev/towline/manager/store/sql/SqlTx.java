@@ -19,6 +19,7 @@ import dev.towline.manager.proxies.ProxyClusterStore;
 import dev.towline.manager.proxies.ProxyUpgradeStore;
 import dev.towline.manager.relays.RelayStore;
 import dev.towline.manager.sending.SendingStore;
+import dev.towline.manager.session.ResultPartStore;
 import dev.towline.manager.session.SessionStore;
 import dev.towline.manager.store.Tx;
 import org.jdbi.v3.core.Handle;
@@ -104,6 +105,11 @@ final class SqlTx implements Tx {
   @Override
   public FleetStateStore fleet() {
     return new SqlFleetStateStore(handle);
+  }
+
+  @Override
+  public ResultPartStore resultParts() {
+    return new SqlResultPartStore(handle);
   }
 
   @Override
