@@ -14,6 +14,7 @@ import dev.towline.agent.heartbeat.ShutdownProbe;
 import dev.towline.agent.heartbeat.SteadyTime;
 import dev.towline.agent.image.ImageMark;
 import dev.towline.agent.image.Machine;
+import dev.towline.agent.image.NewIdentity;
 import dev.towline.agent.logs.LogShipper;
 import dev.towline.agent.logs.ProgramLog;
 import dev.towline.agent.logs.TailedFiles;
@@ -32,6 +33,7 @@ import dev.towline.runtime.enroll.Membership;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.facts.HostFactsReader;
 import dev.towline.runtime.firewall.FirewallPolicy;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.policy.Direction;
@@ -66,6 +68,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The agent, put together.
@@ -75,6 +79,7 @@ import java.util.function.UnaryOperator;
  * tried again.
  */
 final class Agent {
+  private static final Logger log = LoggerFactory.getLogger(Agent.class);
   private static final int LOG_SEGMENT = 256 << 10;
   private static final int LOG_BUFFER = 64 << 10;
 
@@ -82,7 +87,9 @@ final class Agent {
   private final Clock clock;
   private final SecureRandom random;
   private final CountDownLatch stop = new CountDownLatch(1);
-  private final CompletableFuture<Void> ended = new CompletableFuture<>();
+
+  /** Of one run of the session; true when the agent shall begin again as another host. */
+  private volatile CompletableFuture<Boolean> ended = new CompletableFuture<>();
 
   Agent(AgentSettings settings, Clock clock, SecureRandom random) {
     this.settings = settings;
@@ -94,6 +101,9 @@ final class Agent {
   sealed interface End {
     record Stopped() implements End {}
 
+    /** It is a clone and begins again as a host of its own; never the end of {@link #run}. */
+    record Again() implements End {}
+
     record Refused(String line) implements End {}
 
     /** This host is an image: there is nothing to do here. */
@@ -103,10 +113,22 @@ final class Agent {
   /** Ends the run in an orderly way. */
   void stop() {
     stop.countDown();
-    ended.complete(null);
+    ended.complete(false);
   }
 
   End run() throws IOException, InterruptedException, ExecutionException {
+    End end = runOnce();
+    while (end instanceof End.Again) {
+      ended = new CompletableFuture<>();
+      if (stop.getCount() == 0) {
+        return new End.Stopped();
+      }
+      end = runOnce();
+    }
+    return end;
+  }
+
+  private End runOnce() throws IOException, InterruptedException, ExecutionException {
     Path data = settings.data();
     try (DataLock _ = DataLock.take(data, "agent");
         FleetChannels channels = new FleetChannels(threads("network-"))) {
@@ -115,6 +137,7 @@ final class Agent {
       AgentStatus.without(AgentStatus.State.ENROLLING, pid, "", "", clock.instant())
           .write(statusFile);
       RevocationRegistry revocations = RevocationRegistry.open(data.resolve("revocations"));
+      Optional<Path> anew = new NewIdentity(data).begin();
       var image = new ImageMark(data);
       String machine = Machine.mark(Path.of("/"));
       if (image.isSet() && image.isOf(machine) && !Files.exists(data.resolve("identity"))) {
@@ -140,14 +163,15 @@ final class Agent {
         membership.onlyListens();
       }
       Membership.Start start =
-          membership.establish(settings.enrollment(), settings.name(), facts, revocations);
+          membership.establish(
+              anew.isPresent() ? anew : settings.enrollment(), settings.name(), facts, revocations);
       End end =
           switch (start) {
             case Membership.Start.Refused(String line) -> new End.Refused(line);
             case Membership.Start.Stopped() -> new End.Stopped();
             case Membership.Start.Ready(FleetMember member, NodeConfig config) -> {
-              serve(member, config, facts, revocations, channels);
-              yield new End.Stopped();
+              boolean again = serve(member, config, facts, revocations, channels);
+              yield again ? new End.Again() : new End.Stopped();
             }
           };
       String detail = end instanceof End.Refused(String line) ? line : "";
@@ -157,7 +181,8 @@ final class Agent {
     }
   }
 
-  private void serve(
+  /** Returns whether to begin again as another host. */
+  private boolean serve(
       FleetMember member,
       NodeConfig config,
       Function<String, HostFacts> facts,
@@ -192,7 +217,8 @@ final class Agent {
               clock,
               ProcessHandle.current().pid(),
               member.identity(),
-              ended::completeExceptionally);
+              ended::completeExceptionally,
+              (tokenId, secret) -> beAnother(member, tokenId, secret));
       var memory = new IdleMemory(Runtime.getRuntime(), System::nanoTime);
       var heartbeats =
           new AgentHeartbeats(
@@ -299,7 +325,7 @@ final class Agent {
         direction.begin(policy.policy());
         session.start();
         logs.start();
-        ended.get();
+        return ended.get();
       } finally {
         programLog.detach();
         firewall.stop();
@@ -316,6 +342,23 @@ final class Agent {
                     : Goodbye.Reason.AGENT_STOP);
         pipes.shutdownNow();
       }
+    }
+  }
+
+  private void beAnother(FleetMember member, String tokenId, byte[] secret) {
+    Path data = settings.data();
+    try {
+      new NewIdentity(data)
+          .order(
+              member.identity().identity().fleet(),
+              Fingerprints.of(member.anchors().roots().getLast()),
+              tokenId,
+              secret,
+              NodeConfig.load(data.resolve("config.json")).orElseThrow());
+      log.info("this host is a clone and enrolls as a host of its own");
+      ended.complete(true);
+    } catch (IOException e) {
+      ended.completeExceptionally(e);
     }
   }
 

@@ -44,7 +44,7 @@ final class RunCommand implements Callable<Integer> {
                   },
                   "shutdown"));
       return switch (agent.run()) {
-        case Agent.End.Stopped() -> 0;
+        case Agent.End.Stopped(), Agent.End.Again() -> 0;
         case Agent.End.Image(String line) -> {
           System.err.println("towline-agent: " + line);
           yield AT_REST;

@@ -9,6 +9,7 @@ import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Text;
 import dev.towline.cli.output.Times;
 import dev.towline.proto.v1.AssignPolicyRequest;
+import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostReport;
@@ -171,6 +172,27 @@ final class HostsCommand extends CommandGroup {
       host = client.hosts().releaseHost(ReleaseHostRequest.newBuilder().setHost(name).build());
     }
     context.out().println("Host " + host.getName() + " (" + host.getId() + ") is released.");
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "enroll-clone",
+      header = "Makes the clone of a host's disk, now in quarantine, a host of its own.",
+      mixinStandardHelpOptions = true)
+  int enrollClone(
+      @Parameters(paramLabel = "HOST", description = "the original: name or id") String name) {
+    Host host;
+    try (var client = context.connect()) {
+      host = client.hosts().enrollClone(EnrollCloneRequest.newBuilder().setHost(name).build());
+    }
+    context
+        .out()
+        .println(
+            "The clone of "
+                + host.getName()
+                + " ("
+                + host.getId()
+                + ") was told to enroll as a host of its own.");
     return ExitCodes.OK;
   }
 

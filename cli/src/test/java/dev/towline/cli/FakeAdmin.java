@@ -13,6 +13,7 @@ import dev.towline.proto.v1.AuthServiceGrpc;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.ErrorInfo;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.GetHostRequest;
@@ -241,6 +242,13 @@ final class FakeAdmin implements AdminConnections, AutoCloseable {
 
     @Override
     public void releaseHost(ReleaseHostRequest request, StreamObserver<Host> out) {
+      received.add(request);
+      out.onNext(Host.newBuilder().setName(request.getHost()).setId("h1").build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void enrollClone(EnrollCloneRequest request, StreamObserver<Host> out) {
       received.add(request);
       out.onNext(Host.newBuilder().setName(request.getHost()).setId("h1").build());
       out.onCompleted();

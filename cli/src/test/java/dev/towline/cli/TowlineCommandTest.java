@@ -6,6 +6,7 @@ import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.login.LoginStore;
 import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
+import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
@@ -155,13 +156,17 @@ final class TowlineCommandTest {
 
     assertThat(towline("hosts", "revoke", "web-1", "--reason", "stolen")).isZero();
     assertThat(towline("hosts", "release", "web-2")).isZero();
+    assertThat(towline("hosts", "enroll-clone", "web-3")).isZero();
 
     assertThat(out.toString(StandardCharsets.UTF_8))
-        .isEqualTo("Host web-1 (h1) is revoked.\nHost web-2 (h1) is released.\n");
+        .isEqualTo(
+            "Host web-1 (h1) is revoked.\nHost web-2 (h1) is released.\n"
+                + "The clone of web-3 (h1) was told to enroll as a host of its own.\n");
     assertThat(manager.received)
         .contains(
             RevokeHostRequest.newBuilder().setHost("web-1").setReason("stolen").build(),
-            ReleaseHostRequest.newBuilder().setHost("web-2").build());
+            ReleaseHostRequest.newBuilder().setHost("web-2").build(),
+            EnrollCloneRequest.newBuilder().setHost("web-3").build());
   }
 
   @Test

@@ -31,6 +31,7 @@ import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.sending.SendingPolicies;
 import dev.towline.manager.sending.SendingReports;
+import dev.towline.manager.session.Clones;
 import dev.towline.manager.session.Departures;
 import dev.towline.manager.session.SessionRegistry;
 import dev.towline.manager.session.SessionServices;
@@ -147,6 +148,7 @@ public final class Manager implements AutoCloseable {
                     new Departures(revoked, events, heartbeats, registry),
                     registry,
                     dialer,
+                    new Clones(tokens, events, clock),
                     clock,
                     executor,
                     config.heartbeatInterval(),

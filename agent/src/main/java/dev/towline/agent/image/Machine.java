@@ -1,11 +1,11 @@
 package dev.towline.agent.image;
 
+import dev.towline.runtime.facts.ContainerId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.TreeSet;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -14,8 +14,6 @@ import java.util.stream.Stream;
  * on the disk, and a reboot changes the boot id; none of them is looked at.
  */
 public final class Machine {
-  private static final Pattern CONTAINER = Pattern.compile("containers/([0-9a-f]{64})/");
-
   private Machine() {}
 
   /**
@@ -23,9 +21,9 @@ public final class Machine {
    * @return empty when there is nothing to tell it by
    */
   public static String mark(Path root) {
-    Matcher container = CONTAINER.matcher(text(root.resolve("proc/self/mountinfo")));
-    if (container.find()) {
-      return "container " + container.group(1);
+    Optional<String> container = ContainerId.read(root);
+    if (container.isPresent()) {
+      return "container " + container.get();
     }
     String uuid = text(root.resolve("sys/class/dmi/id/product_uuid"));
     if (!uuid.isEmpty()) {

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,22 +28,26 @@ public final class StatusWriter implements SessionObserver {
   private final InstantSource clock;
   private final long pid;
   private final Consumer<Throwable> failure;
+  private final BiConsumer<String, byte[]> clone;
   private AgentStatus status;
   private volatile Map<ServerAddress, String> unresolved = Map.of();
 
   /**
    * @param failure hears what ends the session for good
+   * @param clone hears with which token and secret this host shall enroll anew
    */
   public StatusWriter(
       Path file,
       InstantSource clock,
       long pid,
       IssuedIdentity identity,
-      Consumer<Throwable> failure) {
+      Consumer<Throwable> failure,
+      BiConsumer<String, byte[]> clone) {
     this.file = file;
     this.clock = clock;
     this.pid = pid;
     this.failure = failure;
+    this.clone = clone;
     this.status =
         AgentStatus.without(
             State.OFFLINE, pid, identity.identity().uri(), "starting", clock.instant());
@@ -141,6 +146,11 @@ public final class StatusWriter implements SessionObserver {
   public void renewed(IssuedIdentity identity) {
     status = withCertificate(identity.expires());
     write();
+  }
+
+  @Override
+  public void enrollAnew(String tokenId, byte[] secret) {
+    clone.accept(tokenId, secret);
   }
 
   @Override

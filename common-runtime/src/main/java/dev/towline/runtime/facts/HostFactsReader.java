@@ -49,7 +49,7 @@ public final class HostFactsReader {
         .setArchitecture(System.getProperty("os.arch", ""))
         .setKernel(text("proc/sys/kernel/osrelease"))
         .setMachineId(machineId())
-        .setBootId(text("proc/sys/kernel/random/boot_id"))
+        .setBootId(bootId())
         .setProgramVersion(programVersion)
         .addAllAddresses(addresses())
         .setAssetKind(inContainer() ? "CONTAINER" : "HOST")
@@ -64,6 +64,12 @@ public final class HostFactsReader {
     }
     byte[] hashed = (MACHINE_ID_CONTEXT + id).getBytes(StandardCharsets.UTF_8);
     return HexFormat.of().formatHex(Fingerprints.sha256(hashed));
+  }
+
+  /** All containers of a machine share the boot of its kernel: theirs is named after them too. */
+  private String bootId() {
+    String kernel = text("proc/sys/kernel/random/boot_id");
+    return ContainerId.read(root).map(id -> kernel + "/" + id.substring(0, 12)).orElse(kernel);
   }
 
   private boolean inContainer() {

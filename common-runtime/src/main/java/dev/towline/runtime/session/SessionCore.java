@@ -200,6 +200,10 @@ final class SessionCore {
           outputs.add(
               new SessionOutput.CallFailed(
                   frame.getCallFailed().getNumber(), frame.getCallFailed().getDetail()));
+      case ENROLL_ANEW ->
+          outputs.add(
+              new SessionOutput.EnrollAnew(
+                  frame.getEnrollAnew().getTokenId(), frame.getEnrollAnew().getSecret()));
       // A frame of a later version.
       case FRAME_NOT_SET -> {}
     }

@@ -869,6 +869,8 @@ final class SessionLoop {
             endMove("the manager could not come in: " + detail);
           }
         }
+        case SessionOutput.EnrollAnew(var tokenId, var secret) ->
+            parts.observer().enrollAnew(tokenId, secret.toByteArray());
         case SessionOutput.Renewed(var identity, var retired, var offered) -> {
           if (updates.renewed(identity, retired, offered)) {
             renewed(identity);

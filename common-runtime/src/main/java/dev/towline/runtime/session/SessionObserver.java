@@ -47,6 +47,12 @@ public interface SessionObserver {
   /** A new certificate is in use. */
   default void renewed(IssuedIdentity identity) {}
 
+  /**
+   * The manager takes this node for a clone that shall be one of its own: with this token, in place
+   * of the identity that it has.
+   */
+  default void enrollAnew(String tokenId, byte[] secret) {}
+
   /** The session can't go on for good, for instance because its journal can't be written. */
   default void failed(Throwable cause) {}
 }

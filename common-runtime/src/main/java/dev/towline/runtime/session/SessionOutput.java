@@ -1,5 +1,6 @@
 package dev.towline.runtime.session;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.RevocationList;
 import dev.towline.proto.v1.Welcome;
@@ -43,6 +44,9 @@ sealed interface SessionOutput {
 
   /** The manager could not dial this node although it was asked to. */
   record CallFailed(long number, String detail) implements SessionOutput {}
+
+  /** This node is a clone and shall enroll as one of its own. */
+  record EnrollAnew(String tokenId, ByteString secret) implements SessionOutput {}
 
   /** The conversation is over; dial again, not before the delay. */
   record Over(String code, String detail, Duration delay) implements SessionOutput {}

@@ -12,6 +12,7 @@ import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.session.Sessions;
 import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
+import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostServiceGrpc;
@@ -92,6 +93,13 @@ final class HostGrpcService extends HostServiceGrpc.HostServiceImplBase {
     }
     sessions.release(node.id());
     Replies.reply(out, host(hosts.node(node.id()).orElseThrow()));
+  }
+
+  @Override
+  public void enrollClone(EnrollCloneRequest request, StreamObserver<Host> out) {
+    Node node = hosts.host(request.getHost());
+    sessions.enrollClone(node);
+    Replies.reply(out, host(node));
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.towline.manager.enrollment;
 
 import dev.towline.manager.groups.Groups;
 import dev.towline.manager.store.Store;
+import dev.towline.manager.store.Tx;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
@@ -31,6 +32,11 @@ public final class EnrollmentTokens {
   }
 
   public CreatedToken create(NewToken wanted) {
+    return store.commit(tx -> create(tx, wanted));
+  }
+
+  /** The same as part of a transaction. */
+  public CreatedToken create(Tx tx, NewToken wanted) {
     check(wanted);
     byte[] secret = new byte[32];
     random.nextBytes(secret);
@@ -62,13 +68,10 @@ public final class EnrollmentTokens {
             "",
             wanted.policy(),
             wanted.sourceNetworks());
-    store.commit(tx -> {
-      tx.tokens().create(token, secret);
-      if (!token.group().isEmpty()) {
-        tx.groups().ensure(token.group(), now);
-      }
-      return token;
-    });
+    tx.tokens().create(token, secret);
+    if (!token.group().isEmpty()) {
+      tx.groups().ensure(token.group(), now);
+    }
     return new CreatedToken(token, secret);
   }
 

@@ -7,6 +7,7 @@ import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.session.SessionOpening.Outcome;
 import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.AgentFrame;
+import dev.towline.proto.v1.EnrollAnew;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.Heartbeat;
 import dev.towline.proto.v1.HeartbeatAck;
@@ -87,6 +88,10 @@ public final class NodeSession {
   private final Map<Long, Probed> probes = new HashMap<>();
   private long lastHeardMs;
   private @Nullable NodeSession overlapping;
+
+  /** A newcomer of another boot, a clone if this session's node still answers. */
+  private @Nullable NodeSession beside;
+
   private ByteString policyFingerprint = ByteString.EMPTY;
   private long intervalMs;
   private long nextContactMs;
@@ -164,6 +169,32 @@ public final class NodeSession {
         retry(0, "an operator released it from quarantine");
       }
     });
+  }
+
+  /** This session is of a clone, and it shall be a host of its own. */
+  void enrollAnew(EnrollAnew anew) {
+    run(() -> {
+      if (phase == Phase.QUARANTINED) {
+        link.send(ManagerFrame.newBuilder().setEnrollAnew(anew).build());
+      }
+    });
+  }
+
+  /** No doubt is left that this one is a clone. */
+  private void proven() {
+    if (phase == Phase.QUARANTINED && peer.identity().role() == Role.AGENT) {
+      var _ =
+          services
+              .store()
+              .write(tx -> services.clones().allowed(tx, node()))
+              .whenComplete((anew, failure) -> {
+                if (failure != null) {
+                  log.error("clone of {} can't be told to enroll", peer.identity(), failure);
+                } else {
+                  anew.ifPresent(this::enrollAnew);
+                }
+              });
+    }
   }
 
   /**
@@ -465,6 +496,9 @@ public final class NodeSession {
                     .setManagerTimeMs(services.clock().millis())
                     .setLastAcceptedDirective(said.getLastAcceptedDirective()))
             .build());
+    if (quarantined.proven()) {
+      proven();
+    }
   }
 
   /** Another boot of this node is there: whichever of this session's signs comes first tells. */
@@ -474,6 +508,9 @@ public final class NodeSession {
       return;
     }
     overlapping = newcomer;
+    beside = newcomer;
+    // Only its answer proves that there are two: other frames may have been on their way.
+    link.send(ManagerFrame.newBuilder().setProbe(Probe.newBuilder().setNumber(0)).build());
     log.info("{} beside the session of {}", reason, peer.identity());
   }
 
@@ -521,6 +558,11 @@ public final class NodeSession {
         }
       }
       case PROBE_ANSWER -> {
+        NodeSession clone = beside;
+        if (clone != null && frame.getProbeAnswer().getNumber() == 0) {
+          beside = null;
+          clone.run(clone::proven);
+        }
         Probed probed = probes.remove(frame.getProbeAnswer().getNumber());
         if (probed != null) {
           var _ = probed.answered().complete(Duration.ofNanos(arrived - probed.sentNanos()));

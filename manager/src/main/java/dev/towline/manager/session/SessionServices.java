@@ -39,6 +39,7 @@ public record SessionServices(
     Departures departures,
     SessionRegistry registry,
     CallDesk calls,
+    Clones clones,
     InstantSource clock,
     Executor executor,
     Duration heartbeatInterval,

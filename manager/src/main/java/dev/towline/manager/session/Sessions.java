@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Sessions implements AutoCloseable {
   public static final ErrorCode NODE_NOT_FOUND = ErrorCode.user("NODE_NOT_FOUND");
+  public static final ErrorCode NO_CLONE = ErrorCode.user("NO_CLONE_IN_SESSION");
 
   private static final Logger log = LoggerFactory.getLogger(Sessions.class);
   private static final Duration SEEN_PERIOD = Duration.ofSeconds(1);
@@ -142,6 +143,24 @@ public final class Sessions implements AutoCloseable {
           return id;
         });
     services.registry().quarantined(id).ifPresent(NodeSession::released);
+  }
+
+  /**
+   * The clone of a node, in quarantine now, becomes a host of its own.
+   *
+   * @throws TowlineException when there is none
+   */
+  public void enrollClone(Node original) {
+    NodeSession clone =
+        services
+            .registry()
+            .quarantined(original.id())
+            .orElseThrow(() ->
+                new TowlineException(
+                    NO_CLONE,
+                    "host: no clone of " + original.name() + " is in session now",
+                    "start its agent; see towline events list --code clone.suspected"));
+    clone.enrollAnew(services.store().commit(tx -> services.clones().approved(tx, original)));
   }
 
   /** How long the way to a node takes; completes exceptionally when it is not in session here. */
