@@ -205,6 +205,7 @@ final class Proxy implements AutoCloseable {
     var host =
         new HostShare(
             Path.of("/proc"),
+            Path.of("/sys/fs/cgroup"),
             new ProcessLoad(Path.of("/proc"), System::nanoTime),
             world.data(),
             () -> keepers[0].load().quota());

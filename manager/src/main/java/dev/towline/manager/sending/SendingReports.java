@@ -46,7 +46,7 @@ public final class SendingReports {
     this.clock = clock;
   }
 
-  private record Sample(long timeMs, long required, long sent) {}
+  private record Sample(long timeMs, long required, long sent, int cpuPermille) {}
 
   private static final class Reported {
     final String cluster;
@@ -62,6 +62,23 @@ public final class SendingReports {
 
     long atMs() {
       return samples.isEmpty() ? 0 : samples.getLast().timeMs();
+    }
+
+    /**
+     * Of the host's processors over the last minute, in thousandths; 0 until half of one has
+     * passed: a start takes all that it can get for a moment.
+     */
+    int cpuPermille() {
+      long known = samples.getLast().timeMs() - samples.getFirst().timeMs();
+      return known < WINDOW / 2
+          ? 0
+          : (int) samples.stream().mapToInt(Sample::cpuPermille).average().orElse(0);
+    }
+
+    /** The resource that it needs most of, as a part of the host's. */
+    double mostUsed() {
+      return Math.max(cpuPermille(), Math.max(last.getMemoryPermille(), last.getDiskPermille()))
+          / 1000.0;
     }
 
     /** Bytes per second over the last so many milliseconds. */
@@ -118,14 +135,15 @@ public final class SendingReports {
       }
       own.last = report;
       long now = clock.millis();
-      own.samples.add(new Sample(now, report.getRequiredBytes(), report.getSentBytes()));
+      own.samples.add(
+          new Sample(
+              now, report.getRequiredBytes(), report.getSentBytes(), report.getCpuPermille()));
       while (own.samples.size() > 2 && now - own.samples.getFirst().timeMs() > WINDOW) {
         own.samples.removeFirst();
       }
-      policy.ifPresent(sending -> {
-        share(cluster, sending, now);
-        warn(cluster, sending, now);
-      });
+      ClusterSending sending = policy.orElse(ClusterSending.USUAL);
+      share(cluster, sending, now);
+      warn(cluster, sending, now);
     }
   }
 
@@ -179,23 +197,16 @@ public final class SendingReports {
     }
     for (Map.Entry<String, Reported> entry : members(cluster, now)) {
       UplinkReport report = entry.getValue().last;
-      double most = mostUsed(report);
       edge(
           "sending.resources_above_60_percent",
           entry.getKey(),
-          most,
+          entry.getValue().mostUsed(),
           "%.0f %% of the host's processors, %.0f %% of its memory, and a spool of %.0f %% of the disk"
               .formatted(
-                  report.getCpuPermille() / 10.0,
+                  entry.getValue().cpuPermille() / 10.0,
                   report.getMemoryPermille() / 10.0,
                   report.getDiskPermille() / 10.0));
     }
-  }
-
-  private static double mostUsed(UplinkReport report) {
-    return Math.max(
-            report.getCpuPermille(), Math.max(report.getMemoryPermille(), report.getDiskPermille()))
-        / 1000.0;
   }
 
   /** Told once when it begins and once when it is over. */
@@ -248,7 +259,7 @@ public final class SendingReports {
                 Locale.ROOT,
                 "proxy %s requires %.0f %% of a resource of its host (expected: at most 60 %%)",
                 node.name(),
-                100 * mostUsed(reported.last)));
+                100 * reported.mostUsed()));
       }
     }
     return told;

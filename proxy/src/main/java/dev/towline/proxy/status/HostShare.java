@@ -14,13 +14,14 @@ public final class HostShare {
   private final long memoryKib;
 
   /**
+   * @param cgroup what limits this process, {@code /sys/fs/cgroup}
    * @param quota bytes that the spool may have
    */
-  public HostShare(Path proc, ProcessLoad load, Path data, LongSupplier quota) {
+  public HostShare(Path proc, Path cgroup, ProcessLoad load, Path data, LongSupplier quota) {
     this.load = load;
     this.data = data;
     this.quota = quota;
-    this.memoryKib = memoryKib(proc);
+    this.memoryKib = Math.min(memoryKib(proc), limitKib(cgroup));
   }
 
   /** A report that holds this and nothing else. */
@@ -38,6 +39,15 @@ public final class HostShare {
       return total <= 0 ? 0 : (int) Math.min(10_000, 1000 * (quota.getAsLong() / total));
     } catch (IOException e) {
       return 0;
+    }
+  }
+
+  /** What a container may have at most; without a limit, all there is. */
+  private static long limitKib(Path cgroup) {
+    try {
+      return Long.parseLong(Files.readString(cgroup.resolve("memory.max")).strip()) / 1024;
+    } catch (IOException | NumberFormatException e) {
+      return Long.MAX_VALUE;
     }
   }
 
