@@ -1,6 +1,7 @@
 package dev.towline.it.parity;
 
 import dev.towline.it.fleet.LoopbackAddresses;
+import dev.towline.it.fleet.Namespaces;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
@@ -18,7 +19,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 
-/** A manager and one agent for each kind of path: processes on addresses of their own. */
+/**
+ * A manager and one agent for each kind of path: processes on addresses of their own, each agent in
+ * a network namespace, so that it has a packet filter of its own. Needs root.
+ */
 final class ParityFleet implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(120);
   static final String GROUP = "parity";
@@ -27,18 +31,36 @@ final class ParityFleet implements AutoCloseable {
   private static final String NEAR = "near";
   private static final String BELOW = "below";
 
+  private static final int FIRST_AGENT = 101;
+
+  private final Namespaces network;
   private final ProcessFleet fleet;
   private final Path directory;
   private final Map<Kind, Program> agents = new EnumMap<>(Kind.class);
 
   ParityFleet(Path directory) throws IOException {
     this.directory = directory;
+    Random random = new Random();
+    String prefix = "10.%d.%d.".formatted(random.nextInt(100, 250), random.nextInt(1, 250));
+    this.network = new Namespaces("tp" + random.nextInt(10_000), prefix);
     this.fleet =
         new ProcessFleet(
             Path.of(System.getProperty("towline.repository", "..")),
             directory,
-            LoopbackAddresses.free(new Random()),
+            new LoopbackAddresses(prefix),
             List.of("--heartbeat-interval", "20s"));
+    try {
+      start();
+    } catch (IOException | RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void start() throws IOException {
+    for (int programs = 3; programs <= 5; programs++) {
+      network.alias(programs);
+    }
     fleet.startManager();
     Program _ = fleet.startParentRelay("parent-1", relayPorts());
     String host = fleet.host(3);
@@ -95,6 +117,7 @@ final class ParityFleet implements AutoCloseable {
 
   private void startAgent(Kind kind, CreateInstallCommandRequest.Builder way) throws IOException {
     String name = name(kind);
+    String space = network.add(FIRST_AGENT + agents.size());
     Files.createFile(logFile(kind));
     Path config = directory.resolve(name + ".yaml");
     Files.writeString(config, "log-files:\n  - " + logFile(kind) + "\n");
@@ -109,7 +132,8 @@ final class ParityFleet implements AutoCloseable {
             .getEnrollmentFile());
     agents.put(
         kind,
-        fleet.start(
+        fleet.startIn(
+            space,
             name,
             "towline-agent",
             List.of(
@@ -126,6 +150,11 @@ final class ParityFleet implements AutoCloseable {
 
   ProcessFleet fleet() {
     return fleet;
+  }
+
+  /** Everything that the programs of this fleet listen on. */
+  String block() {
+    return fleet.host(0) + "/24";
   }
 
   Map<Kind, Program> agents() {
@@ -159,5 +188,10 @@ final class ParityFleet implements AutoCloseable {
   @Override
   public void close() {
     fleet.close();
+    try {
+      network.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

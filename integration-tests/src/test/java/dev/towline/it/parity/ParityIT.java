@@ -1,6 +1,7 @@
 package dev.towline.it.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.towline.it.fleet.Program;
 import dev.towline.manager.paths.Feature;
@@ -24,6 +25,7 @@ import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.RunActionRequest;
 import dev.towline.proto.v1.TargetState;
 import dev.towline.proto.v1.TraceHop;
+import dev.towline.runtime.policy.Direction;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
@@ -33,8 +35,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,7 +80,11 @@ class ParityIT {
       case LOGS -> logs();
       case POLICY -> policy();
       case HEARTBEAT_INTERVAL -> heartbeatInterval();
+      case TLS_PROFILE -> tlsProfile();
+      case DIRECTION -> direction();
+      case MANAGER_DIALS -> managerDials();
       case FIREWALL -> firewall();
+      case FIREWALL_ROLLBACK -> firewallRollback();
       case TRACE -> trace();
       case GOODBYE -> goodbye();
       case UNINSTALL -> uninstall();
@@ -86,7 +94,8 @@ class ParityIT {
     assertThat(hosts())
         .allSatisfy(host -> {
           assertThat(host.getName()).isEqualTo(ParityFleet.name(host.getPath().getKind()));
-          assertThat(host.getNotOnPathList()).isEmpty();
+          assertThat(host.getNotOnPathList())
+              .isEqualTo(Feature.missingOn(host.getPath().getKind()));
         });
   }
 
@@ -227,31 +236,123 @@ class ParityIT {
                 .allMatch(HostPolicy::getUpToDate));
   }
 
-  /** What is in force is asked for; the agents here share one host, so that nothing is set. */
-  private static void firewall() {
-    for (Kind kind : PATHS) {
-      Action action =
-          fleet
-              .fleet()
-              .admin()
-              .hosts()
-              .controlHostFirewall(
-                  ControlHostFirewallRequest.newBuilder()
-                      .setHost(ParityFleet.name(kind))
-                      .setOrder(ControlFirewall.newBuilder().setOrder(ControlFirewall.Order.SHOW))
-                      .build());
-      Await.until(
-          "what is in force, over " + kind,
-          ParityFleet.BOUND,
-          () ->
-              targets(action).stream()
-                      .filter(target -> target.getState() == TargetState.TARGET_STATE_ENDED)
-                      .count()
-                  == 1);
-      ActionTarget target = targets(action).getFirst();
-      assertThat(target.getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
-      assertThat(target.getOutput().isEmpty()).isFalse();
+  /** Of the next connection on. */
+  private static void tlsProfile() {
+    fleet.fleet().towline("policies", "set", "base", "tls.profile=fips");
+    awaitPolicy();
+    Map<String, Long> before = generations();
+    fleet.agents().values().forEach(Program::stop);
+    awaitState(HostState.HOST_STATE_STOPPED);
+    startAgain();
+    assertThat(generations())
+        .allSatisfy(
+            (name, generation) -> assertThat(generation).as(name).isGreaterThan(before.get(name)));
+    assertThat(hosts())
+        .allSatisfy(host -> assertThat(host.getTlsCipherSuite()).containsPattern("AES_.*GCM"));
+    fleet.fleet().towline("policies", "clear", "base", "tls.profile");
+    awaitPolicy();
+  }
+
+  private static void direction() {
+    for (Direction direction : List.of(Direction.AGENT_INITIATED, Direction.BIDIRECTIONAL)) {
+      fleet.fleet().towline("policies", "set", "base", "connection.direction=" + direction.label());
+      awaitPolicy();
+      awaitHosts(
+          "direction " + direction.label(),
+          host -> host.getReport().getDirection().equals(direction.label()));
     }
+  }
+
+  /** Where it can't be it is refused before it is tried, and shown. */
+  private static void managerDials() {
+    String wanted = "connection.direction=" + Direction.MANAGER_INITIATED.label();
+    for (Kind kind : PATHS) {
+      String host = ParityFleet.name(kind);
+      if (kind == Kind.DIRECT) {
+        fleet.fleet().towline("policies", "set", "--host", host, wanted);
+        awaitPolicy();
+        Await.until(
+            "the direction of " + host,
+            ParityFleet.BOUND,
+            () ->
+                host(kind).getReport().getDirection().equals(Direction.MANAGER_INITIATED.label()));
+        fleet.fleet().towline("policies", "clear", "--host", host, "connection.direction");
+        awaitPolicy();
+        awaitState(HostState.HOST_STATE_ONLINE);
+      } else {
+        assertThatThrownBy(() -> fleet.fleet().towline("policies", "set", "--host", host, wanted))
+            .hasMessageContaining("the manager can't dial through it");
+        assertThat(host(kind).getNotOnPathList()).contains("being dialled by the manager");
+      }
+    }
+  }
+
+  private static void firewall() {
+    String rules =
+        """
+        rules:
+          - {name: no discard, action: deny, direction: incoming, protocol: tcp, destination-port: 9}
+        """;
+    assertThat(endedOn(orders(ControlFirewall.Order.SET, rules)))
+        .allSatisfy(target -> {
+          assertThat(target.getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
+          assertThat(target.getOutput().toStringUtf8()).contains("confirmed: 1 rules in force");
+        });
+    assertThat(endedOn(orders(ControlFirewall.Order.SHOW, "")))
+        .allSatisfy(target -> assertThat(target.getOutput().toStringUtf8()).contains("no discard"));
+    assertThat(endedOn(orders(ControlFirewall.Order.OFF, "")))
+        .extracting(ActionTarget::getOutcome)
+        .containsOnly(Outcome.OUTCOME_SUCCEEDED);
+  }
+
+  private static void firewallRollback() {
+    String rules =
+        """
+        rules:
+          - {name: cut off, action: deny, direction: outgoing, protocol: tcp, destination-ip: %s}
+        """
+            .formatted(fleet.block());
+    assertThat(endedOn(orders(ControlFirewall.Order.SET, rules)))
+        .allSatisfy(target -> {
+          assertThat(target.getOutcome()).isEqualTo(Outcome.OUTCOME_FAILED);
+          assertThat(target.getDetail()).startsWith("rolled back: ");
+        });
+    assertThat(endedOn(orders(ControlFirewall.Order.SHOW, "")))
+        .allSatisfy(
+            target -> assertThat(target.getOutput().toStringUtf8()).doesNotContain("cut off"));
+  }
+
+  /** One order for each path. */
+  private static List<Action> orders(ControlFirewall.Order order, String rules) {
+    return PATHS.stream()
+        .map(kind ->
+            fleet
+                .fleet()
+                .admin()
+                .hosts()
+                .controlHostFirewall(
+                    ControlHostFirewallRequest.newBuilder()
+                        .setHost(ParityFleet.name(kind))
+                        .setOrder(
+                            ControlFirewall.newBuilder()
+                                .setOrder(order)
+                                .setRules(rules)
+                                .setConfirmWithinMs(10_000))
+                        .build()))
+        .toList();
+  }
+
+  private static List<ActionTarget> endedOn(List<Action> actions) {
+    return actions.stream()
+        .map(action ->
+            Await.value(
+                "the end of " + action.getId(),
+                ParityFleet.BOUND,
+                () ->
+                    targets(action).stream()
+                        .filter(target -> target.getState() == TargetState.TARGET_STATE_ENDED)
+                        .findFirst()))
+        .toList();
   }
 
   private static void trace() {
@@ -334,14 +435,19 @@ class ParityIT {
   }
 
   private static List<Host> hosts() {
-    return PATHS.stream()
-        .map(kind ->
-            fleet
-                .fleet()
-                .admin()
-                .hosts()
-                .getHost(GetHostRequest.newBuilder().setHost(ParityFleet.name(kind)).build()))
-        .toList();
+    return PATHS.stream().map(ParityIT::host).toList();
+  }
+
+  private static Host host(Kind kind) {
+    return fleet
+        .fleet()
+        .admin()
+        .hosts()
+        .getHost(GetHostRequest.newBuilder().setHost(ParityFleet.name(kind)).build());
+  }
+
+  private static Map<String, Long> generations() {
+    return hosts().stream().collect(Collectors.toMap(Host::getName, Host::getGeneration));
   }
 
   private static void awaitHosts(String what, Predicate<Host> wanted) {

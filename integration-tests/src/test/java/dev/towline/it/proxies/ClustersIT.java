@@ -22,6 +22,7 @@ import dev.towline.proto.v1.Path.Kind;
 import dev.towline.proto.v1.Proxy;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.RunActionRequest;
+import dev.towline.proto.v1.StopProxyClusterRequest;
 import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
@@ -196,6 +197,7 @@ final class ClustersIT {
     String first = idOf(fleet.host(2));
     String second = idOf(fleet.host(4));
     refused("disconnect them first", () -> deleteCluster());
+    refused("disconnect them first", () -> stopCluster());
     refused("stop it first", () -> deleteProxy(first));
     // The other one takes over; that one has nobody to take over from it.
     assertThat(fleet.towline("proxies", "stop", second)).contains("stops");
@@ -207,7 +209,8 @@ final class ClustersIT {
                 .admin()
                 .proxyClusters()
                 .stopProxy(StopProxyRequest.newBuilder().setProxy(first).build()));
-    deleteProxy(second);
+    Await.until("the process to end", BOUND, () -> !two.isRunning());
+    two.start().awaitLine("towline-proxy online", BOUND);
 
     String said = fleet.towline("proxies", "disconnect", CLUSTER);
 
@@ -216,11 +219,15 @@ final class ClustersIT {
         .allMatch(host -> host.getPath().getKind() == Kind.DIRECT)
         .allMatch(host -> host.getState() == HostState.HOST_STATE_ONLINE);
     refused("stop them first", () -> deleteCluster());
-    fleet.towline("proxies", "stop", first);
+    fleet.towline("proxies", "stop-cluster", CLUSTER);
     awaitOffline(first);
-    Await.until("the process to end", BOUND, () -> !one.isRunning());
+    awaitOffline(second);
+    Await.until("both processes to end", BOUND, () -> !one.isRunning() && !two.isRunning());
+    refused("delete its proxies", () -> stopCluster());
     refused("delete them first", () -> deleteCluster());
     deleteProxy(first);
+    refused("delete them first", () -> deleteCluster());
+    deleteProxy(second);
     fleet.towline("proxies", "delete-cluster", CLUSTER);
     assertThat(
             fleet
@@ -246,6 +253,14 @@ final class ClustersIT {
             .admin()
             .proxyClusters()
             .deleteProxyCluster(DeleteProxyClusterRequest.newBuilder().setCluster(CLUSTER).build());
+  }
+
+  private static void stopCluster() {
+    var _ =
+        fleet
+            .admin()
+            .proxyClusters()
+            .stopProxyCluster(StopProxyClusterRequest.newBuilder().setCluster(CLUSTER).build());
   }
 
   private static void deleteProxy(String id) {

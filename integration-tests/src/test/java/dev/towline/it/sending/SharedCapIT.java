@@ -3,6 +3,7 @@ package dev.towline.it.sending;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.it.fleet.LoopbackAddresses;
+import dev.towline.it.fleet.Namespaces;
 import dev.towline.proto.v1.GetSendingPolicyRequest;
 import dev.towline.proto.v1.ProxySending;
 import dev.towline.testing.Await;

@@ -7,8 +7,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What a host can be asked for, and on which paths that works (P14). Today on every one: the parity
- * suite asks for each of these over each path, and has to be extended with this table.
+ * What a host can be asked for, and on which paths that works (P14). The parity suite asks for each
+ * of these over each path, and has to be extended with this table.
  */
 public enum Feature {
   RUN_WITH_LIVE_OUTPUT("actions with live output"),
@@ -18,16 +18,26 @@ public enum Feature {
   LOGS("logs"),
   POLICY("policies"),
   HEARTBEAT_INTERVAL("heartbeat intervals"),
+  TLS_PROFILE("TLS profiles"),
+  DIRECTION("changes of who dials whom"),
+  /** Proxies and relays pass on nothing that comes from above. */
+  MANAGER_DIALS("being dialled by the manager", EnumSet.of(Path.Kind.DIRECT)),
   FIREWALL("host firewall"),
+  FIREWALL_ROLLBACK("taking back firewall rules that cut a host off"),
   TRACE("path traces"),
   GOODBYE("stopped, shut down and lost told apart"),
   UNINSTALL("uninstalling");
 
   private final String title;
-  private final Set<Path.Kind> paths = EnumSet.allOf(Path.Kind.class);
+  private final Set<Path.Kind> paths;
 
   Feature(String title) {
+    this(title, EnumSet.allOf(Path.Kind.class));
+  }
+
+  Feature(String title, Set<Path.Kind> paths) {
     this.title = title;
+    this.paths = paths;
   }
 
   /** As operators read it. */
@@ -36,7 +46,7 @@ public enum Feature {
   }
 
   boolean worksOn(Path.Kind kind) {
-    return paths.contains(kind);
+    return kind == Path.Kind.KIND_UNSPECIFIED || paths.contains(kind);
   }
 
   /** Titles of what does not work on such a path. */

@@ -242,7 +242,13 @@ public final class ProxyUpgrades {
         clusters.proxies(member.node().proxyCluster()).stream()
             .anyMatch(other -> other.carries() && !other.node().id().equals(member.node().id()));
     if (!member.online() || !others) {
-      return install(upgrade, member);
+      return install(
+          upgrade,
+          member,
+          member.clients() == 0
+              ? ""
+              : "; no other proxy can take over its %d agents: they wait until it is back"
+                  .formatted(member.clients()));
     }
     Action drain = orders.drain(member.node().id(), DRAIN_LIMIT, "upgrade");
     return to(upgrade, State.DRAINING, "its agents move to the other proxies").toBuilder()
@@ -256,11 +262,14 @@ public final class ProxyUpgrades {
       return upgrade;
     }
     return end.get().getOutcome() == Outcome.OUTCOME_SUCCEEDED
-        ? install(upgrade, member)
+        ? install(upgrade, member, "")
         : failed(upgrade, member, "not drained: " + end.get().getDetail());
   }
 
-  private ProxyUpgrade install(ProxyUpgrade upgrade, ProxyClusters.Member member) {
+  /**
+   * @param besides what the operator has to know
+   */
+  private ProxyUpgrade install(ProxyUpgrade upgrade, ProxyClusters.Member member, String besides) {
     Node host = member.agent().orElseThrow();
     InstallProgram program = installer.upgrade(host);
     Action action =
@@ -277,7 +286,7 @@ public final class ProxyUpgrades {
                   return told;
                 })
             .orElseThrow();
-    return to(upgrade, State.INSTALLING, "the agent of its host replaces it").toBuilder()
+    return to(upgrade, State.INSTALLING, "the agent of its host replaces it" + besides).toBuilder()
         .setToVersion(program.getVersion())
         .setAction(action.getId())
         .build();

@@ -1,4 +1,4 @@
-package dev.towline.it.sending;
+package dev.towline.it.fleet;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * Network namespaces with one interface each, joined by a bridge that this machine is on too. Needs
  * root. Segmentation offload is off, so that what an interface counts is what a wire would carry.
  */
-final class Namespaces implements AutoCloseable {
+public final class Namespaces implements AutoCloseable {
   private static final String TABLE = "towline_it";
 
   private final String name;
@@ -22,7 +22,7 @@ final class Namespaces implements AutoCloseable {
   /**
    * @param prefix of the addresses, for instance {@code 10.1.2.}; this machine has the first one
    */
-  Namespaces(String name, String prefix) throws IOException {
+  public Namespaces(String name, String prefix) throws IOException {
     this.name = name;
     this.prefix = prefix;
     run("ip", "link", "add", name, "type", "bridge");
@@ -30,8 +30,13 @@ final class Namespaces implements AutoCloseable {
     run("ip", "link", "set", name, "up");
   }
 
+  /** One more address of this machine's own. */
+  public void alias(int address) throws IOException {
+    run("ip", "address", "add", prefix + address + "/24", "dev", name);
+  }
+
   /** Adds one with this address. */
-  String add(int address) throws IOException {
+  public String add(int address) throws IOException {
     String space = name + "n" + address;
     String outside = name + "v" + address;
     run("ip", "netns", "add", space);
@@ -60,7 +65,7 @@ final class Namespaces implements AutoCloseable {
   }
 
   /** From now on counts what leaves by the interface for this port of this machine. */
-  void count(String space, int port) throws IOException {
+  public void count(String space, int port) throws IOException {
     nft(space, "add table netdev " + TABLE);
     nft(
         space,
@@ -77,7 +82,7 @@ final class Namespaces implements AutoCloseable {
   }
 
   /** Bytes so far, headers of Ethernet, IP and TCP included. */
-  long counted(String space) throws IOException {
+  public long counted(String space) throws IOException {
     Matcher counter =
         Pattern.compile("bytes (\\d+)").matcher(nft(space, "list table netdev " + TABLE));
     if (!counter.find()) {
