@@ -14,6 +14,7 @@ import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.RunActionRequest;
 import dev.towline.testing.Await;
+import dev.towline.testing.Promised;
 import dev.towline.testing.Requirement;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -45,7 +46,7 @@ class KillIT {
   private static final int KILLS = LONG ? 200 : 24;
   private static final int AGENTS = LONG ? 50 : 15;
   private static final int ACTIONS_PER_KILL = 6;
-  private static final Duration BACK_IN_SERVICE = Duration.ofSeconds(90);
+  private static final Duration BACK_IN_SERVICE = Promised.within(Duration.ofSeconds(10));
 
   private final long seed =
       Long.getLong("towline.seed", new Random().nextLong(0, Integer.MAX_VALUE));

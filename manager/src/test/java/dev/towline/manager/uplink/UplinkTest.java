@@ -42,6 +42,7 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.identity.Signatures;
 import dev.towline.runtime.sealed.RecordSeal;
 import dev.towline.testing.Await;
+import dev.towline.testing.Promised;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
@@ -365,15 +366,15 @@ final class UplinkTest {
 
   @Test
   @Requirement("T3")
-  void revoke_sessionThroughAProxy_isCutAtOnce() throws Exception {
+  void revoke_sessionThroughAProxy_isCutWithinFiveSeconds() throws Exception {
     FakeProxy.Inner inner = connected();
     long from = System.nanoTime();
     fixture.services().sessions().revoke(host.id(), "stolen");
     assertThat(FakeProxy.take(inner.received, ManagerFrame::hasClosed).getClosed().getCode())
         .isEqualTo("CERTIFICATE_REVOKED");
     FakeProxy.take(inner.closed, frame -> true);
-    // Required are 5 s; what is more is a busy machine's.
-    assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(30));
+    assertThat(Duration.ofNanos(System.nanoTime() - from))
+        .isLessThan(Promised.within(Duration.ofSeconds(5)));
     // And does not come back by the same way.
     FakeProxy.Inner again = proxy.open(host, host.identity().identity().uri());
     FakeProxy.take(again.closed, frame -> true);
