@@ -139,7 +139,8 @@ public final class RepositoryClient {
     SignedMetadata metadata = SignedMetadata.parse(content, path);
     metadata.verify(root, MetadataRole.TIMESTAMP);
     TimestampMetadata offered = TimestampMetadata.parse(metadata, path);
-    Optional<TimestampMetadata> trusted = storedTimestamp(root);
+    Optional<TimestampMetadata> trusted =
+        stored(root, MetadataRole.TIMESTAMP, TimestampMetadata::parse);
     if (trusted.isPresent()) {
       expectNotOlder(path, offered.version(), trusted.get().version());
       if (offered.version() == trusted.get().version()) {
@@ -157,16 +158,21 @@ public final class RepositoryClient {
     return offered;
   }
 
+  private interface Parser<T> {
+    T parse(SignedMetadata metadata, String name) throws UpdateRefused;
+  }
+
   /** One that present keys did not sign counts for nothing: the root was changed. */
-  private Optional<TimestampMetadata> storedTimestamp(RootMetadata root) {
-    Optional<byte[]> stored = state.get(MetadataRole.TIMESTAMP);
+  private <T> Optional<T> stored(RootMetadata root, MetadataRole role, Parser<T> parser) {
+    Optional<byte[]> stored = state.get(role);
     if (stored.isEmpty()) {
       return Optional.empty();
     }
+    String name = "stored " + role.label();
     try {
-      SignedMetadata metadata = SignedMetadata.parse(stored.get(), "stored timestamp");
-      metadata.verify(root, MetadataRole.TIMESTAMP);
-      return Optional.of(TimestampMetadata.parse(metadata, "stored timestamp"));
+      SignedMetadata metadata = SignedMetadata.parse(stored.get(), name);
+      metadata.verify(root, role);
+      return Optional.of(parser.parse(metadata, name));
     } catch (UpdateRefused _) {
       return Optional.empty();
     }
@@ -177,7 +183,8 @@ public final class RepositoryClient {
       throws IOException, UpdateRefused {
     MetadataFile wanted = timestamp.snapshot();
     String path = RepositoryPaths.metadata(MetadataRole.SNAPSHOT, wanted.version());
-    Optional<SnapshotMetadata> trusted = storedSnapshot(root);
+    Optional<SnapshotMetadata> trusted =
+        stored(root, MetadataRole.SNAPSHOT, SnapshotMetadata::parse);
     byte[] content = content(source, MetadataRole.SNAPSHOT, path, wanted, MOST_SNAPSHOT);
     SignedMetadata metadata = SignedMetadata.parse(content, path);
     metadata.verify(root, MetadataRole.SNAPSHOT);
@@ -193,20 +200,6 @@ public final class RepositoryClient {
     expectFresh(snapshot, now);
     keep(MetadataRole.SNAPSHOT, content);
     return snapshot;
-  }
-
-  private Optional<SnapshotMetadata> storedSnapshot(RootMetadata root) {
-    Optional<byte[]> stored = state.get(MetadataRole.SNAPSHOT);
-    if (stored.isEmpty()) {
-      return Optional.empty();
-    }
-    try {
-      SignedMetadata metadata = SignedMetadata.parse(stored.get(), "stored snapshot");
-      metadata.verify(root, MetadataRole.SNAPSHOT);
-      return Optional.of(SnapshotMetadata.parse(metadata, "stored snapshot"));
-    } catch (UpdateRefused _) {
-      return Optional.empty();
-    }
   }
 
   private TargetsMetadata targets(

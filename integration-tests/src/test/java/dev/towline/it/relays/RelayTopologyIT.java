@@ -35,8 +35,8 @@ class RelayTopologyIT {
   /** What a session needs when its way is there again: the cap of the backoff, and a handshake. */
   private static final Duration BACK = Duration.ofSeconds(60);
 
-  /** A busy machine takes its time. */
-  private static final Duration AT_ONCE = Duration.ofSeconds(20);
+  /** What is required of a revocation (R2, T3). */
+  private static final Duration REVOKED_WITHIN = Duration.ofSeconds(5);
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   static Path directory;
@@ -245,8 +245,8 @@ class RelayTopologyIT {
     // It stops, though it still carries: after a bounded wait, and its hosts move over.
     long from = System.nanoTime();
     staying.stop();
-    // That it does not wait for ever shows in its having ended at all.
-    assertThat(Duration.ofNanos(System.nanoTime() - from)).isGreaterThan(Duration.ofSeconds(4));
+    assertThat(Duration.ofNanos(System.nanoTime() - from))
+        .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(12));
     assertThat(staying.outputSinceStart())
         .containsPattern("stops with [23] connections still open");
     awaitThrough("edge-1", lost);
@@ -339,7 +339,8 @@ class RelayTopologyIT {
 
   @Test
   @Requirement({"R2", "T3"})
-  void revokedParentThenRevokedChild_eachIsCutAtOnce_andTheOtherParentCarriesOn() throws Exception {
+  void revokedParentThenRevokedChild_eachIsCutWithinFiveSeconds_andTheOtherParentCarriesOn()
+      throws Exception {
     RelayFleet.Relays pair = fleet.startPair("bad-hq", "rev-dmz");
     Place good = fleet.place("good-hq");
     Path goodFile = fleet.file("good-hq.json");
@@ -364,7 +365,7 @@ class RelayTopologyIT {
 
     Await.until(
         "the child has left the revoked parent",
-        AT_ONCE,
+        REVOKED_WITHIN,
         () -> !metrics(pair.child().metrics()).body().contains(bad));
     fleet.awaitRelay(
         "rev-dmz",
@@ -380,10 +381,10 @@ class RelayTopologyIT {
 
     Await.until(
         "the parent has left the child",
-        AT_ONCE,
+        REVOKED_WITHIN,
         () -> fleet.relay("good-hq").getConnectionsCount() == 0);
     fleet.awaitHost(
-        "rev-1", "offline", AT_ONCE, host -> host.getState() != HostState.HOST_STATE_ONLINE);
+        "rev-1", "offline", REVOKED_WITHIN, host -> host.getState() != HostState.HOST_STATE_ONLINE);
     System.out.printf("revoked child cut after %.1f s%n", (System.nanoTime() - from) / 1e9);
     assertThat(fleet.relay("good-hq").getChildrenList()).isEmpty();
     assertThat(fleet.fleet().towline("relays", "list")).doesNotContain("rev-dmz");
