@@ -29,7 +29,7 @@ import java.util.stream.IntStream;
  * admin API, from the request to the event that says the result is stored.
  */
 final class MainJob implements Bench.Benchmark {
-  private static final int WARM_UP = 1000;
+  private static final int WARM_UP = 3000;
   private static final int DIRECTIVES = 1000;
   private static final int ACTIONS = 200;
   private static final int RUNS = 3;
