@@ -1,5 +1,6 @@
 package dev.towline.manager.fleet;
 
+import com.google.protobuf.ByteString;
 import dev.towline.manager.ids.Ids;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.runtime.error.ErrorCode;
@@ -59,6 +60,7 @@ public final class Fleet {
   private final IdentityStore identityStore;
   private final List<String> hostNames;
   private final byte[] recordsKey;
+  private final ByteString publicRecordsKey;
   private volatile Trusted trusted;
   private volatile IssuedIdentity manager;
   private volatile @Nullable IssuedIdentity rsa;
@@ -80,6 +82,7 @@ public final class Fleet {
     this.clock = clock;
     this.random = random;
     this.recordsKey = recordsKey(data.resolve("ca").resolve("records.key"), random);
+    this.publicRecordsKey = ByteString.copyFrom(RecordSeal.publicKey(recordsKey));
     authorities.renewIssuing();
     this.trusted = readTrusted();
     var stored = identityStore.load();
@@ -164,8 +167,8 @@ public final class Fleet {
   }
 
   /** What agents seal to that leave something for this manager with a proxy. */
-  public byte[] recordsKey() {
-    return RecordSeal.publicKey(recordsKey);
+  public ByteString recordsKey() {
+    return publicRecordsKey;
   }
 
   /**

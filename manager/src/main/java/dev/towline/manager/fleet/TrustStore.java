@@ -13,9 +13,10 @@ public interface TrustStore {
   void trusts(String node, List<String> roots, long nowMs);
 
   /**
-   * @param issuer hexadecimal fingerprint of the CA that signed what the node presented last
+   * @param roots as above
+   * @param issuer hexadecimal fingerprint of the CA that signed what the node presented
    */
-  void presented(String node, String issuer, long nowMs);
+  void presented(String node, List<String> roots, String issuer, long nowMs);
 
   /** Of every member that is not revoked, also of those that said nothing yet. */
   List<MemberTrust> members();

@@ -72,11 +72,17 @@ public final class PolicyDelivery {
         : byPolicy.computeIfAbsent(tree.counting(host.policy()), name -> tree.forHost("", name));
   }
 
-  /** A session begins, and the host said what it has. */
-  public void opening(Tx tx, PolicyTree tree, String id, long acceptedBefore, ByteString reported) {
+  /**
+   * A session begins, and the host said what it has.
+   *
+   * @param waiting what the session will bring it
+   * @return whether there is more for it now
+   */
+  public boolean opening(
+      Tx tx, PolicyTree tree, String id, List<QueuedDirective> waiting, ByteString reported) {
     Optional<HostPolicy> host = tx.policies().host(id);
     if (host.isEmpty()) {
-      return;
+      return false;
     }
     if (host.get().sent().isPresent()) {
       tx.policies().nothingSent(id);
@@ -86,17 +92,18 @@ public final class PolicyDelivery {
     }
     EffectivePolicy wanted = tree.forHost(id, host.get().policy());
     ByteString coming =
-        tx.directives().after(id, acceptedBefore, Integer.MAX_VALUE).stream()
+        waiting.stream()
             .filter(d -> d.kind() == DirectiveKind.DIRECTIVE_KIND_SET_POLICY && isAhead(d.state()))
             .reduce((_, last) -> last)
             .map(d -> content(d).getFingerprint())
             .orElse(reported);
     if (!coming.equals(wanted.fingerprint())) {
-      // Found in the queue by the session that is being opened.
-      var _ = send(tx, List.of(id), wanted, clock.millis());
-    } else if (!coming.equals(reported)) {
+      return !send(tx, List.of(id), wanted, clock.millis()).isEmpty();
+    }
+    if (!coming.equals(reported)) {
       tx.policies().sent(List.of(id), coming, clock.millis());
     }
+    return false;
   }
 
   /** What became of it. */

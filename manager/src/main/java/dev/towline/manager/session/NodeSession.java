@@ -449,7 +449,7 @@ public final class NodeSession {
             .setLastAcceptedDirective(opened.acceptedBefore())
             .addAllRoots(Certificates.toProto(services.fleet().roots()))
             .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
-            .setRecordsKey(ByteString.copyFrom(services.fleet().recordsKey()));
+            .setRecordsKey(services.fleet().recordsKey());
     if (opened.rolledBack()) {
       welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
     }

@@ -114,7 +114,7 @@ final class SessionOpening {
               .stream()
               .map(QueuedDirective::id)
               .toList();
-    } else {
+    } else if (state.lastDelivered() > 0) {
       tx.directives().accepted(id, accepted);
     }
     long generation =
@@ -131,8 +131,12 @@ final class SessionOpening {
                     peer.tlsProtocol(),
                     peer.tlsCipherSuite(),
                     nowMs));
-    tx.trust().trusts(id, fingerprints(hello.getTrustedRootsList()), nowMs);
-    tx.trust().presented(id, Fingerprints.of(peer.chain().get(1)), nowMs);
+    tx.trust()
+        .presented(
+            id,
+            fingerprints(hello.getTrustedRootsList()),
+            Fingerprints.of(peer.chain().get(1)),
+            nowMs);
     if (!node.facts().equals(hello.getFacts())) {
       tx.nodes().updateFacts(id, hello.getFacts());
     }
@@ -149,19 +153,31 @@ final class SessionOpening {
     if (!node.quarantine().isEmpty()) {
       tx.nodes().quarantine(id, "");
     }
-    if (node.role() == Role.RELAY) {
-      // Not kept by a relay that lost its state, and cheap.
-      var _ = relays.tell(tx, id);
-    }
-    if (node.role() == Role.PROXY) {
-      sending.tell(tx, node);
-    }
-    if (node.role() == Role.AGENT) {
-      policies
-          .delivery()
-          .opening(tx, policies.tree(tx), id, accepted, hello.getPolicyFingerprint());
-    }
-    List<QueuedDirective> waiting = tx.directives().after(id, accepted, WINDOW);
+    List<QueuedDirective> waiting =
+        state.lastQueued() > accepted
+            ? tx.directives().after(id, accepted, Integer.MAX_VALUE)
+            : List.of();
+    boolean told =
+        switch (node.role()) {
+          case RELAY -> {
+            // Not kept by a relay that lost its state, and cheap.
+            var _ = relays.tell(tx, id);
+            yield true;
+          }
+          case PROXY -> {
+            sending.tell(tx, node);
+            yield true;
+          }
+          case AGENT ->
+              policies
+                  .delivery()
+                  .opening(tx, policies.tree(tx), id, waiting, hello.getPolicyFingerprint());
+          case MANAGER -> false;
+        };
+    waiting =
+        told
+            ? tx.directives().after(id, accepted, WINDOW)
+            : waiting.subList(0, Math.min(WINDOW, waiting.size()));
     if (!waiting.isEmpty()) {
       tx.directives().delivered(id, waiting.getLast().sequence());
     }

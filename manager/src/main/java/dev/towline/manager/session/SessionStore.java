@@ -45,6 +45,7 @@ public interface SessionStore {
    * @param bootId of the newest session
    * @param lastAccepted highest directive that the node is known to have accepted
    * @param lastDelivered highest directive that may have reached it
+   * @param lastQueued highest directive that there is for it
    */
   record NodeState(
       long generation,
@@ -52,7 +53,8 @@ public interface SessionStore {
       String bootId,
       long epoch,
       long lastAccepted,
-      long lastDelivered) {}
+      long lastDelivered,
+      long lastQueued) {}
 
   /** */
   record Opening(

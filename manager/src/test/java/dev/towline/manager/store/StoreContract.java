@@ -157,7 +157,7 @@ abstract class StoreContract {
     create(node("n3", "web-3", "web", List.of()));
     write(tx -> tx.nodes().revoke("n3", 5, "gone"));
     write(tx -> tx.trust().trusts("n1", List.of("aa", "bb"), 1));
-    write(tx -> tx.trust().presented("n1", "cc", 2));
+    write(tx -> tx.trust().presented("n1", List.of("aa"), "cc", 2));
     write(tx -> tx.trust().trusts("n1", List.of("bb"), 3));
     write(tx -> tx.trust().trusts("nobody", List.of("bb"), 3));
 

@@ -309,7 +309,7 @@ final class UplinkTest {
                     Signatures.signP256(signer.identity().key(), "towline record v1", bytes)))
             .build();
     return RecordSeal.seal(
-        fixture.services().fleet().recordsKey(),
+        fixture.services().fleet().recordsKey().toByteArray(),
         agent,
         RecordClass.RECORD_CLASS_RESULT,
         "r",

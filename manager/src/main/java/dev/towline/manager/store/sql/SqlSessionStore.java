@@ -22,7 +22,7 @@ final class SqlSessionStore implements SessionStore {
     return handle
         .createQuery(
             """
-            select generation, confirmed_generation, boot_id, epoch, last_accepted,
+            select generation, confirmed_generation, boot_id, epoch, last_accepted, directive_sequence,
               (select coalesce(max(sequence), 0) from directives
                where target = nodes.id and state <> 'queued') as last_delivered
             from nodes where id = :id
@@ -35,7 +35,8 @@ final class SqlSessionStore implements SessionStore {
                 row.getString("boot_id"),
                 row.getLong("epoch"),
                 row.getLong("last_accepted"),
-                row.getLong("last_delivered")))
+                row.getLong("last_delivered"),
+                row.getLong("directive_sequence")))
         .findOne();
   }
 

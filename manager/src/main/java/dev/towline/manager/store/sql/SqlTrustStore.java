@@ -15,26 +15,32 @@ final class SqlTrustStore implements TrustStore {
 
   @Override
   public void trusts(String node, List<String> roots, long nowMs) {
-    put(node, "roots", String.join(" ", roots), nowMs);
+    handle
+        .createUpdate(
+            """
+            insert into node_trust (node, roots, issuer, reported_ms)
+              select id, :roots, '', :now from nodes where id = :node
+              on conflict (node) do update set roots = :roots, reported_ms = :now
+            """)
+        .bind("node", node)
+        .bind("roots", String.join(" ", roots))
+        .bind("now", nowMs)
+        .execute();
   }
 
   @Override
-  public void presented(String node, String issuer, long nowMs) {
-    put(node, "issuer", issuer, nowMs);
-  }
-
-  private void put(String node, String column, String value, long nowMs) {
+  public void presented(String node, List<String> roots, String issuer, long nowMs) {
     handle
         .createUpdate(
-            ("insert into node_trust (node, roots, issuer, reported_ms)"
-                    + " select id, %s, %s, :now from nodes where id = :node"
-                    + " on conflict (node) do update set %s = :value, reported_ms = :now")
-                .formatted(
-                    column.equals("roots") ? ":value" : "''",
-                    column.equals("issuer") ? ":value" : "''",
-                    column))
+            """
+            insert into node_trust (node, roots, issuer, reported_ms)
+              select id, :roots, :issuer, :now from nodes where id = :node
+              on conflict (node) do update
+                set roots = :roots, issuer = :issuer, reported_ms = :now
+            """)
         .bind("node", node)
-        .bind("value", value)
+        .bind("roots", String.join(" ", roots))
+        .bind("issuer", issuer)
         .bind("now", nowMs)
         .execute();
   }

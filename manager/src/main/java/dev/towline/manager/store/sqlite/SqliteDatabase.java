@@ -10,9 +10,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.Map;
 import java.util.Set;
+import org.jdbi.v3.core.ConnectionException;
 import org.jdbi.v3.core.Jdbi;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteConfig.JournalMode;
 import org.sqlite.SQLiteConfig.SynchronousMode;
@@ -24,6 +29,7 @@ import org.sqlite.SQLiteDataSource;
  * few reading ones.
  */
 public final class SqliteDatabase {
+  private static final Logger log = LoggerFactory.getLogger(SqliteDatabase.class);
   private static final Set<PosixFilePermission> OWNER_ONLY =
       PosixFilePermissions.fromString("rw-------");
   private static final int READERS = 4;
@@ -33,20 +39,43 @@ public final class SqliteDatabase {
 
   /**
    * @throws UncheckedIOException when the file can't be made
+   * @throws ConnectionException when it can't be opened
    */
   public static SqlStore open(Path file) {
     makePrivate(file);
-    HikariDataSource writer = pool(file, "store-write", 1, false);
-    Migrations.run(writer, Map.of("bytes", "blob", "identity", "integer primary key"));
-    HikariDataSource readers = pool(file, "store-read", READERS, true);
+    SQLiteDataSource writing = source(file, TransactionMode.IMMEDIATE);
+    Migrations.run(writing, Map.of("bytes", "blob", "identity", "integer primary key"));
+    Connection writer = connect(writing);
+    HikariDataSource readers = pool(source(file, TransactionMode.DEFERRED));
     return new SqlStore(
-            Jdbi.create(writer),
+            keepingStatements(writer),
             Jdbi.create(readers),
             () -> {
               readers.close();
-              writer.close();
+              close(writer);
             })
         .start();
+  }
+
+  private static Jdbi keepingStatements(Connection writer) {
+    KeptStatements statements = new KeptStatements();
+    return Jdbi.create(writer).setStatementBuilderFactory(_ -> statements);
+  }
+
+  private static Connection connect(SQLiteDataSource source) {
+    try {
+      return source.getConnection();
+    } catch (SQLException e) {
+      throw new ConnectionException(e);
+    }
+  }
+
+  private static void close(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      log.warn("closing the database failed; what was committed is in it", e);
+    }
   }
 
   /** It holds secrets; the log files beside it take over its permissions. */
@@ -60,23 +89,24 @@ public final class SqliteDatabase {
     }
   }
 
-  private static HikariDataSource pool(Path file, String name, int size, boolean readOnly) {
+  private static SQLiteDataSource source(Path file, TransactionMode transactions) {
     SQLiteConfig sqlite = new SQLiteConfig();
     sqlite.setJournalMode(JournalMode.WAL);
     sqlite.setSynchronous(SynchronousMode.FULL);
-    sqlite.setTransactionMode(TransactionMode.IMMEDIATE);
+    sqlite.setTransactionMode(transactions);
     sqlite.setBusyTimeout(BUSY_TIMEOUT_MS);
     sqlite.enforceForeignKeys(true);
-    if (readOnly) {
-      sqlite.setPragma(SQLiteConfig.Pragma.TRANSACTION_MODE, TransactionMode.DEFERRED.name());
-    }
     SQLiteDataSource source = new SQLiteDataSource(sqlite);
     source.setUrl("jdbc:sqlite:" + file);
+    return source;
+  }
+
+  private static HikariDataSource pool(SQLiteDataSource source) {
     HikariConfig config = new HikariConfig();
-    config.setPoolName(name);
+    config.setPoolName("store-read");
     config.setDataSource(source);
-    config.setMaximumPoolSize(size);
-    config.setMinimumIdle(size);
+    config.setMaximumPoolSize(READERS);
+    config.setMinimumIdle(READERS);
     return new HikariDataSource(config);
   }
 }
