@@ -15,6 +15,8 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.bouncycastle.cert.CertException;
 import org.bouncycastle.cert.X509CertificateHolder;
+import org.bouncycastle.crypto.params.ECPublicKeyParameters;
+import org.bouncycastle.crypto.util.PublicKeyFactory;
 import org.bouncycastle.operator.ContentVerifierProvider;
 import org.bouncycastle.operator.DefaultDigestAlgorithmIdentifierFinder;
 import org.bouncycastle.operator.OperatorCreationException;
@@ -45,8 +47,11 @@ public final class PeerVerifier {
   private final Cache<SignedChain, Boolean> verified =
       CacheBuilder.newBuilder().maximumSize(4096).expireAfterWrite(Duration.ofMinutes(10)).build();
 
-  /** Issuing CAs that a root was found to have signed; there are few, and each peer names one. */
-  private final Cache<SignedIssuer, Boolean> issuers =
+  /**
+   * Of issuing CAs that a root was found to have signed, what checks their signatures; there are
+   * few, each peer names one, and its key is decoded and its multiples are computed once.
+   */
+  private final Cache<SignedIssuer, ContentVerifierProvider> issuers =
       CacheBuilder.newBuilder().maximumSize(64).expireAfterWrite(Duration.ofMinutes(10)).build();
 
   public PeerVerifier(
@@ -195,7 +200,9 @@ public final class PeerVerifier {
         presented.size() > 2 && presented.size() <= LONGEST_CHAIN
             ? RootSuccession.follow(trusted.roots(), presented.subList(2, presented.size()))
             : trusted.roots();
-    if (!isTrustedIssuer(issuing, new TrustAnchors(trusted.fleet(), roots))) {
+    Optional<ContentVerifierProvider> issuer =
+        trustedIssuer(issuing, new TrustAnchors(trusted.fleet(), roots));
+    if (issuer.isEmpty()) {
       return Optional.of(
           new PeerCheck.Refused(
               "CERTIFICATE_UNTRUSTED",
@@ -204,7 +211,7 @@ public final class PeerVerifier {
                   + "' is not signed by a root of fleet "
                   + trusted.fleet()));
     }
-    if (issuing.getBasicConstraints() < 0 || !isSignedBy(leaf, issuing)) {
+    if (issuing.getBasicConstraints() < 0 || !isSignedBy(leaf, issuing, issuer.get())) {
       return Optional.of(
           new PeerCheck.Refused(
               "CERTIFICATE_UNTRUSTED", "certificate is not signed by its issuing CA"));
@@ -213,16 +220,21 @@ public final class PeerVerifier {
     return Optional.empty();
   }
 
-  private boolean isTrustedIssuer(X509Certificate issuing, TrustAnchors trusted) {
+  private Optional<ContentVerifierProvider> trustedIssuer(
+      X509Certificate issuing, TrustAnchors trusted) {
     SignedIssuer issuer = new SignedIssuer(issuing, trusted);
-    if (issuers.getIfPresent(issuer) != null) {
-      return true;
+    ContentVerifierProvider known = issuers.getIfPresent(issuer);
+    if (known != null) {
+      return Optional.of(known);
     }
-    boolean signed = trusted.roots().stream().anyMatch(root -> isSignedBy(issuing, root));
-    if (signed) {
-      issuers.put(issuer, true);
+    if (trusted.roots().stream()
+        .noneMatch(
+            root -> verifier(root).filter(by -> isSignedBy(issuing, root, by)).isPresent())) {
+      return Optional.empty();
     }
-    return signed;
+    Optional<ContentVerifierProvider> verifier = verifier(issuing);
+    verifier.ifPresent(found -> issuers.put(issuer, found));
+    return verifier;
   }
 
   /**
@@ -322,18 +334,29 @@ public final class PeerVerifier {
     }
   }
 
-  private static boolean isSignedBy(X509Certificate certificate, X509Certificate issuer) {
+  private static boolean isSignedBy(
+      X509Certificate certificate, X509Certificate issuer, ContentVerifierProvider verifier) {
     if (!certificate.getIssuerX500Principal().equals(issuer.getSubjectX500Principal())) {
       return false;
     }
     try {
-      // BouncyCastle's own verifier: several times faster than the platform's for P-256.
-      ContentVerifierProvider verifier =
-          new BcECContentVerifierProviderBuilder(new DefaultDigestAlgorithmIdentifierFinder())
-              .build(new X509CertificateHolder(Fingerprints.der(issuer)));
       return new X509CertificateHolder(Fingerprints.der(certificate)).isSignatureValid(verifier);
-    } catch (IOException | OperatorCreationException | CertException e) {
+    } catch (IOException | CertException e) {
       return false;
+    }
+  }
+
+  /** BouncyCastle's own: several times faster than the platform's for P-256. Empty: no such key. */
+  private static Optional<ContentVerifierProvider> verifier(X509Certificate issuer) {
+    try {
+      return PublicKeyFactory.createKey(issuer.getPublicKey().getEncoded())
+              instanceof ECPublicKeyParameters key
+          ? Optional.of(
+              new BcECContentVerifierProviderBuilder(new DefaultDigestAlgorithmIdentifierFinder())
+                  .build(key))
+          : Optional.empty();
+    } catch (IOException | OperatorCreationException e) {
+      return Optional.empty();
     }
   }
 
