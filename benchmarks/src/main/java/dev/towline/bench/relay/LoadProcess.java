@@ -28,13 +28,13 @@ public final class LoadProcess implements AutoCloseable {
   }
 
   public static LoadProcess start(String role, Object... arguments) throws IOException {
-    return start(256, role, arguments);
+    return start(List.of("-Xmx256m"), role, arguments);
   }
 
   /**
-   * @param heapMib the most that its objects may take
+   * @param javaOptions beside those that every load has
    */
-  public static LoadProcess start(int heapMib, String role, Object... arguments)
+  public static LoadProcess start(List<String> javaOptions, String role, Object... arguments)
       throws IOException {
     List<String> command =
         new ArrayList<>(
@@ -43,15 +43,13 @@ public final class LoadProcess implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
                 "-Xms64m",
-                "-Xmx" + heapMib + "m",
                 "-XX:MaxDirectMemorySize=2g",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-Dio.grpc.netty.shaded.io.netty.noUnsafe=false",
-                "-Dio.grpc.netty.shaded.io.netty.leakDetection.level=disabled",
-                "-cp",
-                System.getProperty("java.class.path"),
-                LoadMain.class.getName(),
-                role));
+                "-Dio.grpc.netty.shaded.io.netty.leakDetection.level=disabled"));
+    command.addAll(javaOptions);
+    command.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), LoadMain.class.getName(), role));
     for (Object argument : arguments) {
       command.add(argument.toString());
     }
