@@ -7,6 +7,7 @@ import dev.towline.it.topology.DmzPair;
 import dev.towline.it.topology.Host;
 import dev.towline.proto.v1.HostState;
 import dev.towline.testing.Await;
+import dev.towline.testing.Promised;
 import dev.towline.testing.Requirement;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
@@ -31,7 +32,7 @@ final class DmzSilenceIT {
   private static final int DIAL_PORT = 52311;
 
   /** A look takes a moment: a command in a container. */
-  private static final Duration LOOK = Duration.ofMillis(1500);
+  private static final Duration LOOK = Promised.within(Duration.ofMillis(1500));
 
   private static final DmzPair topology = new DmzPair(1);
 
@@ -66,7 +67,7 @@ final class DmzSilenceIT {
     // Of all it carried, the parent keeps its own session with the manager and nothing else.
     Await.until(
         "the parent's end of every tunnel to be gone",
-        Duration.ofSeconds(5),
+        Promised.within(Duration.ofSeconds(5)),
         () ->
             topology.parent().sh("ss -Htn state established 'dport = :7443'").lines().count() <= 1);
 
