@@ -24,6 +24,7 @@ import dev.towline.agent.programs.ProgramHandler;
 import dev.towline.agent.rehome.RehomeHandler;
 import dev.towline.agent.status.AgentStatus;
 import dev.towline.agent.status.StatusWriter;
+import dev.towline.agent.updates.Updater;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
 import dev.towline.runtime.data.DataLock;
@@ -47,6 +48,7 @@ import dev.towline.runtime.spool.DiskFiles;
 import dev.towline.runtime.spool.Spool;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.FleetTls;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
 import java.io.IOException;
@@ -244,6 +246,16 @@ final class Agent {
                   System::nanoTime,
                   random,
                   threads("session-")));
+      var updater =
+          new Updater(
+              data.resolve("updates"),
+              member.time(),
+              System::nanoTime,
+              random,
+              () -> FleetTls.anyServer(member.verifier()).getSocketFactory(),
+              threads("updates-"),
+              session::heartbeatNow);
+      heartbeats.attach(updater::report);
       rehome.attach(
           new RehomeHandler.Mover() {
             @Override
@@ -303,6 +315,7 @@ final class Agent {
                 member.speaks(profile(effective));
                 firewall.follow(effective);
                 logs.follow(logFiles(effective));
+                updater.follow(effective);
                 if (settings.ownLog() && ownLog(effective)) {
                   programLog.attach();
                 } else {
@@ -334,6 +347,7 @@ final class Agent {
         actions.stop();
         programs.stop();
         policy.stop();
+        updater.stop();
         session.close(
             Files.exists(data.resolve("uninstall"))
                 ? Goodbye.Reason.UNINSTALL

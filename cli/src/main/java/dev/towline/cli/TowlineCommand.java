@@ -74,6 +74,7 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new CaCommand(context))
         .addSubcommand(new LogsCommand(context))
         .addSubcommand(new FirewallCommand(context))
+        .addSubcommand(new UpdatesCommand(context))
         .addSubcommand(new EventsCommand(context))
         .addSubcommand(new CompletionCommand(context));
     line.setOut(new PrintWriter(context.out(), true, UTF_8));

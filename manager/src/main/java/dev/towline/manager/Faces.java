@@ -15,6 +15,7 @@ import dev.towline.manager.proxies.ProxyOrders;
 import dev.towline.manager.proxies.ProxyUpgrades;
 import dev.towline.manager.rest.ConsoleServer;
 import dev.towline.manager.rest.PublicServer;
+import dev.towline.manager.updates.UpdateExpiry;
 import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
@@ -46,6 +47,8 @@ final class Faces implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Faces.class);
   private static final long RELOAD_SECONDS = 60;
   private static final long UPGRADE_SECONDS = 1;
+  private static final long SERVING_SECONDS = 5;
+  private static final long SIGNING_SECONDS = 600;
 
   private final List<AutoCloseable> parts = new ArrayList<>();
 
@@ -132,6 +135,7 @@ final class Faces implements AutoCloseable {
                         services.relays().reports(),
                         services.fleet().manager().identity().id()),
                     services.logs(),
+                    services.updates(),
                     services.fleet().id()),
                 services.random()));
     BiConsumer<String, HandshakeRefusal> refusals =
@@ -147,7 +151,8 @@ final class Faces implements AutoCloseable {
                 refusals,
                 new PublicSite(
                     new CommandChecks(services.store(), services.events(), services.clock()),
-                    packages)));
+                    packages),
+                services.updates()));
     ConsoleServer console =
         add(
             new ConsoleServer(
@@ -187,6 +192,34 @@ final class Faces implements AutoCloseable {
             },
             UPGRADE_SECONDS,
             UPGRADE_SECONDS,
+            TimeUnit.SECONDS);
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                services.updates().serving().refresh();
+              } catch (RuntimeException e) {
+                log.error("how updates are served was not read, tried again", e);
+              }
+            },
+            SERVING_SECONDS,
+            SERVING_SECONDS,
+            TimeUnit.SECONDS);
+    var expiry =
+        new UpdateExpiry(
+            services.store(), services.alerts(), services.updates().repository(), services.clock());
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                services.updates().repository().renew();
+                expiry.check();
+              } catch (RuntimeException e) {
+                log.error("updates were not signed anew, tried again", e);
+              }
+            },
+            0,
+            SIGNING_SECONDS,
             TimeUnit.SECONDS);
     welcome(services, access);
   }

@@ -39,6 +39,10 @@ import dev.towline.manager.session.Sessions;
 import dev.towline.manager.store.Store;
 import dev.towline.manager.store.postgres.PostgresDatabase;
 import dev.towline.manager.store.sqlite.SqliteDatabase;
+import dev.towline.manager.updates.SourceChecks;
+import dev.towline.manager.updates.UpdateRepository;
+import dev.towline.manager.updates.UpdateServing;
+import dev.towline.manager.updates.Updates;
 import dev.towline.manager.uplink.UplinkGrpcService;
 import dev.towline.manager.uplink.Uplinks;
 import dev.towline.runtime.data.DataLock;
@@ -46,6 +50,7 @@ import dev.towline.runtime.error.ErrorCode;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.tls.FleetChannels;
+import dev.towline.runtime.tls.FleetTls;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.security.SecureRandom;
@@ -115,10 +120,17 @@ public final class Manager implements AutoCloseable {
     Actions actions = new Actions(store, directives, clock, random);
     EnrollmentTokens tokens = new EnrollmentTokens(store, clock, random);
     Relays relays = new Relays(store, tokens, directives, clock, random);
+    UpdateRepository repository =
+        parts.add(UpdateRepository.open(config.data().resolve("updates"), clock, random));
+    Updates updates =
+        new Updates(
+            repository,
+            new UpdateServing(store),
+            new SourceChecks(repository, FleetTls.anyServer(verifier).getSocketFactory(), clock));
     Policies policies =
         new Policies(
             store,
-            new Catalogue(config.heartbeatInterval()),
+            new Catalogue(config.heartbeatInterval(), repository.rootPin()),
             new PolicyDelivery(directives, events, clock),
             directives,
             clock);
@@ -176,6 +188,7 @@ public final class Manager implements AutoCloseable {
             alerts,
             relays,
             new ProgramInstalls(store, directives),
+            updates,
             events,
             new Logs(store, clock).start(timer),
             sessions);

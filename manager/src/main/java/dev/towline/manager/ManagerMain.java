@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     description = "The control plane of a Towline fleet.",
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
-    subcommands = {ServeCommand.class, ConfigCommand.class})
+    subcommands = {ServeCommand.class, ConfigCommand.class, UpdateKeyCommand.class})
 public final class ManagerMain implements Runnable {
   @Spec private CommandSpec command = CommandSpec.create();
 

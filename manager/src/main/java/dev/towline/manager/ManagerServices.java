@@ -16,6 +16,7 @@ import dev.towline.manager.proxies.ProxyClusters;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.session.Sessions;
 import dev.towline.manager.store.Store;
+import dev.towline.manager.updates.Updates;
 import java.security.SecureRandom;
 import java.time.Clock;
 
@@ -37,6 +38,7 @@ public record ManagerServices(
     Alerts alerts,
     Relays relays,
     ProgramInstalls programs,
+    Updates updates,
     Events events,
     Logs logs,
     Sessions sessions) {}

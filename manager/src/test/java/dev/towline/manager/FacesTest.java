@@ -3,20 +3,35 @@ package dev.towline.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ActionServiceGrpc;
 import dev.towline.proto.v1.AuthServiceGrpc;
+import dev.towline.proto.v1.ChangeSettingsRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
 import dev.towline.proto.v1.CreateProxyClusterRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.EventServiceGrpc;
 import dev.towline.proto.v1.GetActionRequest;
+import dev.towline.proto.v1.GetPolicyDocumentRequest;
+import dev.towline.proto.v1.GetPolicyHistoryRequest;
+import dev.towline.proto.v1.GetPolicyRequest;
 import dev.towline.proto.v1.HostServiceGrpc;
 import dev.towline.proto.v1.InstallCommandServiceGrpc;
 import dev.towline.proto.v1.ListEventsRequest;
 import dev.towline.proto.v1.ListHostsRequest;
+import dev.towline.proto.v1.ListUploadsRequest;
+import dev.towline.proto.v1.PolicyChange;
+import dev.towline.proto.v1.PolicyDocument;
+import dev.towline.proto.v1.PolicyServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
+import dev.towline.proto.v1.PublishReleaseRequest;
+import dev.towline.proto.v1.Release;
 import dev.towline.proto.v1.RevokeInstallCommandRequest;
 import dev.towline.proto.v1.SignInRequest;
+import dev.towline.proto.v1.UpdateServiceGrpc;
+import dev.towline.proto.v1.UploadFile;
+import dev.towline.proto.v1.UploadPartRequest;
+import dev.towline.proto.v1.UploadPartResponse;
 import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Await;
@@ -305,6 +320,97 @@ final class FacesTest {
     assertThat(get(url, "If-None-Match", tag).statusCode()).isEqualTo(304);
     assertThat(get(site + "/packages/secret.txt").statusCode()).isEqualTo(404);
     assertThat(get(site + "/packages/..%2fpassword").statusCode()).isGreaterThanOrEqualTo(400);
+  }
+
+  @Test
+  @Requirement({"U1", "U5"})
+  void updates_importedInParts_areServedAndAudited() throws Exception {
+    byte[] content = "rules of the day".getBytes(StandardCharsets.UTF_8);
+    UploadFile file =
+        UploadFile.newBuilder()
+            .setPath("bin/no extension")
+            .setSize(content.length)
+            .setSha256(HexFormat.of().formatHex(Fingerprints.sha256(content)))
+            .build();
+    UpdateServiceGrpc.UpdateServiceBlockingStub updates = UpdateServiceGrpc.newBlockingStub(admin);
+    for (int offset = 0; offset < content.length; offset += 5) {
+      UploadPartResponse _ =
+          updates.uploadPart(
+              UploadPartRequest.newBuilder()
+                  .setFile(file)
+                  .setOffset(offset)
+                  .setData(
+                      ByteString.copyFrom(content, offset, Math.min(5, content.length - offset)))
+                  .build());
+    }
+    assertThat(
+            updates
+                .listUploads(ListUploadsRequest.newBuilder().addFiles(file).build())
+                .getOffsetsList())
+        .containsExactly((long) content.length);
+
+    Release release =
+        updates.publishRelease(
+            PublishReleaseRequest.newBuilder()
+                .setComponent("rules")
+                .setVersion("1.0")
+                .addFiles(file)
+                .build());
+
+    assertThat(release.getCurrent()).isTrue();
+    assertThat(get(site + "/updates/content/rules/1.0/bin/no%20extension").body())
+        .isEqualTo("rules of the day");
+    assertThat(get(console + "/api/v1/updates", "Authorization", "Bearer " + token).body())
+        .contains("\"version\": \"1.0\"");
+    Await.until(
+        "the audit event",
+        BOUND,
+        () ->
+            EventServiceGrpc.newBlockingStub(admin)
+                .listEvents(ListEventsRequest.newBuilder().setCode("audit.publish_release").build())
+                .getEventsList()
+                .stream()
+                .anyMatch(event -> event.getDetail().contains("rules")));
+  }
+
+  @Test
+  @Requirement("U6")
+  void updates_passwordOfASource_isShownToNobody() throws Exception {
+    PolicyServiceGrpc.PolicyServiceBlockingStub policies = PolicyServiceGrpc.newBlockingStub(admin);
+
+    PolicyChange change =
+        policies.changeSettings(
+            ChangeSettingsRequest.newBuilder()
+                .setPolicy("base")
+                .putSet("updates.user", "hosts")
+                .putSet("updates.password", "pa55word")
+                .build());
+
+    assertThat(change.toString()).contains("hosts").doesNotContain("pa55word");
+    PolicyDocument document =
+        policies.getPolicyDocument(GetPolicyDocumentRequest.getDefaultInstance());
+    assertThat(document.getYaml()).contains("(hidden)").doesNotContain("pa55word");
+    assertThat(policies.applyPolicies(document).getLevelsList()).isEmpty();
+    assertThat(
+            policies.getPolicy(GetPolicyRequest.newBuilder().setPolicy("base").build()).toString())
+        .doesNotContain("pa55word");
+    assertThat(
+            policies
+                .getPolicyHistory(GetPolicyHistoryRequest.newBuilder().setPolicy("base").build())
+                .toString())
+        .contains("hidden")
+        .doesNotContain("pa55word");
+    Await.until(
+        "the audit event",
+        BOUND,
+        () ->
+            EventServiceGrpc.newBlockingStub(admin)
+                .listEvents(ListEventsRequest.newBuilder().setCode("audit.change_settings").build())
+                .getEventsList()
+                .stream()
+                .anyMatch(event ->
+                    event.getDetail().contains("updates.password")
+                        && !event.getDetail().contains("pa55word")));
   }
 
   private static CreatedInstallCommand create() {

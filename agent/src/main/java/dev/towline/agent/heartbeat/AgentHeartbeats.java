@@ -3,6 +3,7 @@ package dev.towline.agent.heartbeat;
 import com.google.protobuf.ByteString;
 import dev.towline.agent.actions.ActionHandler;
 import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.proto.v1.UpdateReport;
 import dev.towline.runtime.session.HeartbeatSource;
 import dev.towline.runtime.tls.ServerAddress;
 import java.time.Duration;
@@ -22,6 +23,8 @@ public final class AgentHeartbeats implements HeartbeatSource {
   private final Runnable idle;
   private final ClockSteps steps;
   private boolean namesTold;
+  private final AtomicReference<Optional<Supplier<UpdateReport>>> updates =
+      new AtomicReference<>(Optional.empty());
   private final AtomicReference<Connection> connection =
       new AtomicReference<>(new Connection(Optional::empty, Optional::empty, Map::of));
 
@@ -87,6 +90,15 @@ public final class AgentHeartbeats implements HeartbeatSource {
                         "%s can't be looked up: %s".formatted(entry.getKey(), entry.getValue()))
                     .collect(Collectors.joining("; ")))
             .build());
+  }
+
+  public void attach(Supplier<UpdateReport> updateReport) {
+    updates.set(Optional.of(updateReport));
+  }
+
+  @Override
+  public Optional<UpdateReport> updates() {
+    return updates.get().map(Supplier::get);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.towline.agent.image;
 
+import dev.towline.runtime.data.FileTrees;
 import dev.towline.runtime.enroll.EnrollmentFile;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.identity.DurableFiles;
@@ -7,13 +8,10 @@ import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.json.JsonTrees;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -61,20 +59,9 @@ public final class NewIdentity {
       return Optional.empty();
     }
     for (String name : SHARED) {
-      delete(data.resolve(name));
+      FileTrees.delete(data.resolve(name));
     }
     DurableFiles.syncDirectory(data);
     return Optional.of(file);
-  }
-
-  private static void delete(Path tree) throws IOException {
-    if (!Files.exists(tree)) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(tree)) {
-      for (Path each : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(each);
-      }
-    }
   }
 }

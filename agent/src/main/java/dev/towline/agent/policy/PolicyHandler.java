@@ -119,7 +119,7 @@ public final class PolicyHandler implements DirectiveHandler {
     EffectivePolicy kept = problem.isPresent() ? policy.withConnectionOf(file.policy()) : policy;
     file.replace(kept);
     effect.get().inForce(kept);
-    log.info("policy in force: {}", kept.settings().isEmpty() ? "defaults" : kept.settings());
+    log.info("policy in force: {}", kept.settings().isEmpty() ? "defaults" : kept.shown());
     return problem
         .map(why -> {
           String detail =

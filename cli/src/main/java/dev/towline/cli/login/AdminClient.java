@@ -13,6 +13,7 @@ import dev.towline.proto.v1.PolicyServiceGrpc;
 import dev.towline.proto.v1.ProxyClusterServiceGrpc;
 import dev.towline.proto.v1.RelayAdminServiceGrpc;
 import dev.towline.proto.v1.SendingPolicyServiceGrpc;
+import dev.towline.proto.v1.UpdateServiceGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.AbstractStub;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +21,9 @@ import java.util.concurrent.TimeUnit;
 /** The admin services of one manager over one channel. */
 public final class AdminClient implements AutoCloseable {
   private static final long CALL_SECONDS = 30;
+
+  /** A publication is put on the manager's disk before it is confirmed. */
+  private static final long UPDATE_SECONDS = 300;
 
   private final String url;
   private final ManagedChannel channel;
@@ -88,6 +92,11 @@ public final class AdminClient implements AutoCloseable {
 
   public SendingPolicyServiceGrpc.SendingPolicyServiceBlockingStub sendingPolicies() {
     return limited(SendingPolicyServiceGrpc.newBlockingStub(channel));
+  }
+
+  public UpdateServiceGrpc.UpdateServiceBlockingStub updates() {
+    return UpdateServiceGrpc.newBlockingStub(channel)
+        .withDeadlineAfter(UPDATE_SECONDS, TimeUnit.SECONDS);
   }
 
   @Override

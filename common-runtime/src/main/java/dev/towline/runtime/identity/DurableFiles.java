@@ -40,6 +40,13 @@ public final class DurableFiles {
     syncDirectory(directory);
   }
 
+  /** Returns when the content of the file is on the disk. */
+  public static void sync(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+  }
+
   /** Makes a creation, rename or deletion in the directory durable. */
   public static void syncDirectory(Path directory) throws IOException {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {

@@ -50,6 +50,13 @@ public record EffectivePolicy(SortedMap<String, String> settings) {
     this(new TreeMap<>(settings));
   }
 
+  /** As a log may show it: without secrets. */
+  public Map<String, String> shown() {
+    Map<String, String> shown = new TreeMap<>(settings);
+    shown.replaceAll((name, value) -> UpdatePolicy.isSecret(name) ? UpdatePolicy.HIDDEN : value);
+    return shown;
+  }
+
   /** The files of a value of {@link #LOG_FILES}. */
   public static List<String> files(String value) {
     return value.equals(NO_FILES) ? List.of() : List.of(value.split(","));

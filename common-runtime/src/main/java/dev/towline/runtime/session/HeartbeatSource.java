@@ -2,6 +2,7 @@ package dev.towline.runtime.session;
 
 import com.google.protobuf.ByteString;
 import dev.towline.proto.v1.ModuleStatus;
+import dev.towline.proto.v1.UpdateReport;
 import dev.towline.runtime.policy.Direction;
 import java.time.Duration;
 import java.util.List;
@@ -24,6 +25,11 @@ public interface HeartbeatSource {
 
   /** Who dials whom, as it is in force; empty for programs that have no choice. */
   default Optional<Reach> reach() {
+    return Optional.empty();
+  }
+
+  /** What this host has of the components that its policy names; empty for other programs (U4). */
+  default Optional<UpdateReport> updates() {
     return Optional.empty();
   }
 

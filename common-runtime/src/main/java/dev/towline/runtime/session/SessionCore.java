@@ -21,6 +21,7 @@ import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedDirective;
 import dev.towline.proto.v1.TrustUpdate;
 import dev.towline.proto.v1.TrustedRoots;
+import dev.towline.proto.v1.UpdateReport;
 import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.directive.DirectiveRefusal;
 import dev.towline.runtime.directive.DirectiveVerdict;
@@ -79,6 +80,7 @@ final class SessionCore {
   private @Nullable Duration ownInterval;
   private Duration toldInterval = Duration.ZERO;
   private HeartbeatSource.@Nullable Reach toldReach;
+  private @Nullable UpdateReport toldUpdates;
   private long ackSent;
   private Duration roundTrip = Duration.ZERO;
   private long nextHeartbeat;
@@ -428,6 +430,13 @@ final class SessionCore {
         .ifPresent(reach -> {
           toldReach = reach;
           heartbeat.setDirection(reach.direction().label()).setListenPort(reach.listenPort());
+        });
+    source
+        .updates()
+        .filter(updates -> !updates.equals(toldUpdates))
+        .ifPresent(updates -> {
+          toldUpdates = updates;
+          heartbeat.setUpdates(updates);
         });
     heartbeat.setRoundTripMs(roundTrip.toMillis());
     send(AgentFrame.newBuilder().setHeartbeat(heartbeat));

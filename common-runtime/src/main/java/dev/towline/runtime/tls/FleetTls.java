@@ -3,6 +3,7 @@ package dev.towline.runtime.tls;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.NodeIdentity;
 import dev.towline.runtime.identity.PeerVerifier;
+import dev.towline.runtime.identity.Role;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.DelegatingSslContext;
@@ -151,6 +152,27 @@ public final class FleetTls {
       context.init(
           new KeyManager[] {new CurrentKeyManager(identity)},
           new TrustManager[] {new FleetTrustManager(verifier, expected)},
+          null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("TLS context can't be made", e);
+    }
+  }
+
+  /**
+   * For files that are checked by their content: managers and proxies of the fleet under whatever
+   * name, and any other server by its name and the platform's authorities.
+   */
+  public static SSLContext anyServer(PeerVerifier verifier) {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(
+          new KeyManager[0],
+          new TrustManager[] {
+            new AnyServerTrustManager(
+                new FleetTrustManager(
+                    verifier, peer -> peer.role() == Role.MANAGER || peer.role() == Role.PROXY))
+          },
           null);
       return context;
     } catch (GeneralSecurityException e) {

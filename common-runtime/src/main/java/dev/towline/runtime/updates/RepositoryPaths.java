@@ -1,5 +1,7 @@
 package dev.towline.runtime.updates;
 
+import java.nio.charset.StandardCharsets;
+
 /** Where things are below a repository's address. All but the timestamp never change. */
 public final class RepositoryPaths {
   public static final String METADATA = "metadata/";
@@ -10,6 +12,7 @@ public final class RepositoryPaths {
   public static final String CONTENT = "content/";
 
   private static final int SHARD = 2;
+  private static final String UNRESERVED = "/-._~";
 
   private RepositoryPaths() {}
 
@@ -26,5 +29,19 @@ public final class RepositoryPaths {
   /** A file of a component, by its content. */
   public static String file(String sha256) {
     return FILES + sha256.substring(0, SHARD) + "/" + sha256;
+  }
+
+  /** A path as it stands in an address: everything but letters, digits and {@code -._~} escaped. */
+  public static String encode(String path) {
+    var out = new StringBuilder();
+    for (byte b : path.getBytes(StandardCharsets.UTF_8)) {
+      char c = (char) (b & 0xff);
+      if (c < 0x80 && (Character.isLetterOrDigit(c) || UNRESERVED.indexOf(c) >= 0)) {
+        out.append(c);
+      } else {
+        out.append("%%%02X".formatted((int) c));
+      }
+    }
+    return out.toString();
   }
 }

@@ -17,4 +17,12 @@ public interface RepositorySource {
    * @throws IOException when the source can't be reached, or breaks off
    */
   Optional<byte[]> fetch(String path, long limit) throws IOException, UpdateRefused;
+
+  /**
+   * A file of any size, from where it broke off before. What came stays when it breaks off again.
+   *
+   * @throws IOException when the source can't be reached, or breaks off
+   */
+  void copy(String path, PartialFile file, TransferPace pace)
+      throws IOException, UpdateRefused, InterruptedException;
 }

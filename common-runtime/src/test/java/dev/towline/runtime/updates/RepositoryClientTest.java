@@ -513,6 +513,11 @@ class RepositoryClientTest {
       }
       return source.fetch(path, limit);
     }
+
+    @Override
+    public void copy(String path, PartialFile file, TransferPace pace) throws IOException {
+      throw new IOException("broken");
+    }
   }
 
   @Test

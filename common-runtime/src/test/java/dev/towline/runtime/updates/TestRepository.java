@@ -1,20 +1,26 @@
 package dev.towline.runtime.updates;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** A repository in memory, with keys of its own for each role, that can also be made to lie. */
-final class TestRepository implements RepositorySource {
+public final class TestRepository implements RepositorySource {
   private static final SecureRandom RANDOM = new SecureRandom();
 
   final Map<String, byte[]> files = new HashMap<>();
+  private final Map<Long, byte[]> timestamps = new HashMap<>();
   final List<String> asked = new ArrayList<>();
   final Map<MetadataRole, List<UpdateSigner>> signers = new EnumMap<>(MetadataRole.class);
   int threshold = 1;
@@ -27,7 +33,7 @@ final class TestRepository implements RepositorySource {
   Duration otherValidity = Duration.ofDays(90);
   final List<Release> releases = new ArrayList<>();
 
-  TestRepository(Instant now) {
+  public TestRepository(Instant now) {
     this.now = now;
     for (MetadataRole role : MetadataRole.values()) {
       signers.put(role, List.of(UpdateSigner.create(RANDOM)));
@@ -38,12 +44,12 @@ final class TestRepository implements RepositorySource {
     return UpdateSigner.create(RANDOM);
   }
 
-  String pin() {
+  public String pin() {
     return MetadataFile.of(1, files.get("metadata/1.root.json")).sha256();
   }
 
   /** A new root, signed by the keys of now and those given. */
-  void publishRoot(List<UpdateSigner> alsoSigning) {
+  public void publishRoot(List<UpdateSigner> alsoSigning) {
     rootVersion++;
     List<UpdateSigner> all = new ArrayList<>(signers.get(MetadataRole.ROOT));
     all.addAll(alsoSigning);
@@ -62,7 +68,7 @@ final class TestRepository implements RepositorySource {
   }
 
   /** Everything below the root, anew. */
-  void publish() {
+  public void publish() {
     targetsVersion++;
     byte[] targets = sign(new TargetsMetadata(targetsVersion, now.plus(otherValidity), releases));
     put("metadata/" + targetsVersion + ".targets.json", targets);
@@ -80,13 +86,14 @@ final class TestRepository implements RepositorySource {
   void publishTimestamp() {
     timestampVersion++;
     byte[] snapshot = files.get("metadata/" + snapshotVersion + ".snapshot.json");
-    put(
-        "metadata/timestamp.json",
+    byte[] timestamp =
         sign(
             new TimestampMetadata(
                 timestampVersion,
                 now.plus(timestampValidity),
-                MetadataFile.of(snapshotVersion, snapshot))));
+                MetadataFile.of(snapshotVersion, snapshot)));
+    timestamps.put(timestampVersion, timestamp);
+    put("metadata/timestamp.json", timestamp);
   }
 
   byte[] sign(Metadata metadata) {
@@ -95,10 +102,18 @@ final class TestRepository implements RepositorySource {
 
   /** A version with one file of this content. */
   Release release(String component, String version, byte[] content) {
-    String hash = MetadataFile.of(1, content).sha256();
-    Manifest manifest =
-        new Manifest(
-            component, version, List.of(new Manifest.Entry("a file", content.length, hash, false)));
+    return release(component, version, Map.of("a file", content));
+  }
+
+  /** A version with these files; those in a folder called bin can be executed. */
+  public Release release(String component, String version, Map<String, byte[]> contents) {
+    List<Manifest.Entry> entries = new ArrayList<>();
+    contents.forEach((path, content) -> {
+      String hash = MetadataFile.of(1, content).sha256();
+      entries.add(new Manifest.Entry(path, content.length, hash, path.contains("bin/")));
+      put(RepositoryPaths.file(hash), content);
+    });
+    Manifest manifest = new Manifest(component, version, entries);
     byte[] listed = manifest.content();
     Release release =
         new Release(
@@ -106,19 +121,37 @@ final class TestRepository implements RepositorySource {
             version,
             releases.size() + 1L,
             true,
-            1,
-            content.length,
+            entries.size(),
+            manifest.bytes(),
             listed.length,
             MetadataFile.of(1, listed).sha256());
     releases.replaceAll(r -> r.component().equals(component) ? r.asCurrent(false) : r);
     releases.add(release);
     put(release.manifestPath(), listed);
-    put(RepositoryPaths.file(hash), content);
     return release;
   }
 
-  void put(String path, byte[] content) {
+  /** Whatever is below this path from now on. */
+  public void put(String path, byte[] content) {
     files.put(path, content);
+  }
+
+  public List<String> paths() {
+    return List.copyOf(files.keySet());
+  }
+
+  public String text(String path) {
+    return new String(Objects.requireNonNull(files.get(path)), StandardCharsets.UTF_8);
+  }
+
+  /** As it was when it was published. */
+  public byte[] earlierTimestamp(long version) {
+    return Objects.requireNonNull(timestamps.get(version));
+  }
+
+  /** The paths that were asked for. */
+  public List<String> asked() {
+    return asked;
   }
 
   Map<String, byte[]> copy() {
@@ -140,8 +173,18 @@ final class TestRepository implements RepositorySource {
     asked.add(path);
     return Optional.ofNullable(files.get(path))
         .map(content ->
-            content.length > limit + 1
-                ? java.util.Arrays.copyOf(content, (int) limit + 1)
-                : content);
+            content.length > limit + 1 ? Arrays.copyOf(content, (int) limit + 1) : content);
+  }
+
+  @Override
+  public void copy(String path, PartialFile file, TransferPace pace)
+      throws IOException, UpdateRefused {
+    asked.add(path);
+    byte[] content = files.get(path);
+    if (content == null) {
+      throw new UpdateRefused(UpdateRefused.Reason.MISSING, path);
+    }
+    int offset = (int) file.offset();
+    file.write(ByteBuffer.wrap(content, offset, content.length - offset));
   }
 }

@@ -15,6 +15,10 @@ final class AccessRules {
   /** Whether a call changes something, and is therefore audited. */
   static boolean isWrite(String method) {
     String name = method.substring(method.lastIndexOf('/') + 1);
-    return !name.startsWith("List") && !name.startsWith("Get") && !name.startsWith("Watch");
+    return !name.startsWith("List")
+        && !name.startsWith("Get")
+        && !name.startsWith("Watch")
+        // Parts of what is published, and recorded, as a whole.
+        && !name.startsWith("Upload");
   }
 }

@@ -22,6 +22,8 @@ import dev.towline.manager.proxies.ProxyUpgrades;
 import dev.towline.manager.relays.Relays;
 import dev.towline.manager.session.Sessions;
 import dev.towline.manager.store.Store;
+import dev.towline.manager.updates.UpdateReports;
+import dev.towline.manager.updates.Updates;
 import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
@@ -64,7 +66,7 @@ public final class AdminApi implements AutoCloseable {
             new AccessInterceptor(features.access()),
             new ErrorInterceptor(random));
     services =
-        services(features).stream()
+        services(features, random).stream()
             .map(service -> ServerInterceptors.intercept(service, interceptors))
             .toList();
     String name = "admin-" + Ids.newShort(random);
@@ -104,6 +106,7 @@ public final class AdminApi implements AutoCloseable {
       Sessions sessions,
       PathTraces traces,
       Logs logs,
+      Updates updates,
       String fleet) {}
 
   /** The way to the services; calls carry their token in {@code authorization}. */
@@ -130,7 +133,7 @@ public final class AdminApi implements AutoCloseable {
     threads.shutdownNow();
   }
 
-  private static List<BindableService> services(Features features) {
+  private static List<BindableService> services(Features features, SecureRandom random) {
     return List.of(
         new AuthGrpcService(features.access()),
         new HostGrpcService(
@@ -160,6 +163,14 @@ public final class AdminApi implements AutoCloseable {
         new LogGrpcService(features.logs(), features.hosts()),
         new SendingPolicyGrpcService(features.sessions().services().sending()),
         new CaGrpcService(features.sessions()),
+        new UpdateGrpcService(
+            features.updates(),
+            new UpdateReports(
+                features.store(),
+                features.updates().repository(),
+                features.policies(),
+                features.heartbeats()),
+            random),
         new EventGrpcService(features.events()));
   }
 }

@@ -7,8 +7,11 @@ import dev.towline.manager.access.Principal;
 import dev.towline.manager.events.EventRecord;
 import dev.towline.manager.events.Events;
 import dev.towline.manager.store.Store;
+import dev.towline.proto.v1.ChangeSettingsRequest;
+import dev.towline.proto.v1.PublishReleaseRequest;
 import dev.towline.proto.v1.RunActionRequest;
 import dev.towline.proto.v1.SignInRequest;
+import dev.towline.runtime.policy.UpdatePolicy;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
@@ -95,6 +98,8 @@ final class AuditInterceptor implements ServerInterceptor {
               run.toBuilder()
                   .setRun(run.getRun().toBuilder().clearStandardInput().clearEnvironment())
                   .build();
+          case PublishReleaseRequest published -> published.toBuilder().clearFiles().build();
+          case ChangeSettingsRequest change -> withoutSecrets(change);
           case Message message
               when message.getDescriptorForType().getFields().stream()
                   .noneMatch(field -> field.getName().contains("password")) ->
@@ -109,6 +114,14 @@ final class AuditInterceptor implements ServerInterceptor {
     } catch (InvalidProtocolBufferException e) {
       return "";
     }
+  }
+
+  private static ChangeSettingsRequest withoutSecrets(ChangeSettingsRequest change) {
+    var shown = change.toBuilder();
+    change.getSetMap().keySet().stream()
+        .filter(UpdatePolicy::isSecret)
+        .forEach(name -> shown.putSet(name, UpdatePolicy.HIDDEN));
+    return shown.build();
   }
 
   /** {@code RunAction} as {@code run_action}. */

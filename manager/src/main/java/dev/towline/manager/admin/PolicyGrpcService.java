@@ -7,6 +7,7 @@ import dev.towline.manager.policies.Catalogue;
 import dev.towline.manager.policies.Level;
 import dev.towline.manager.policies.Policies;
 import dev.towline.manager.policies.PolicyTree.Effective;
+import dev.towline.manager.policies.Setting;
 import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.proto.v1.AssignPolicyRequest;
 import dev.towline.proto.v1.ChangeSettingsRequest;
@@ -207,7 +208,7 @@ final class PolicyGrpcService extends PolicyServiceGrpc.PolicyServiceImplBase {
         .setName(level.name())
         .setParent(level.parent())
         .setDescription(level.description())
-        .putAllSettings(level.settings())
+        .putAllSettings(shown(level.settings()))
         .setVersion(level.version())
         .setChangedMs(level.changedMs())
         .setAuthor(level.author())
@@ -217,7 +218,7 @@ final class PolicyGrpcService extends PolicyServiceGrpc.PolicyServiceImplBase {
   private static EffectiveSetting effective(Effective effective) {
     return EffectiveSetting.newBuilder()
         .setName(effective.setting().name())
-        .setValue(effective.value())
+        .setValue(Setting.shown(effective.setting().name(), effective.value()))
         .setLevel(effective.level())
         .build();
   }
@@ -228,10 +229,16 @@ final class PolicyGrpcService extends PolicyServiceGrpc.PolicyServiceImplBase {
         .setChangedMs(level.changedMs())
         .setAuthor(level.author())
         .setChange(level.change())
-        .putAllSettings(level.settings())
+        .putAllSettings(shown(level.settings()))
         .setParent(level.parent())
         .setDescription(level.description())
         .build();
+  }
+
+  private static Map<String, String> shown(Map<String, String> settings) {
+    Map<String, String> shown = new TreeMap<>(settings);
+    shown.replaceAll(Setting::shown);
+    return shown;
   }
 
   private static String author() {

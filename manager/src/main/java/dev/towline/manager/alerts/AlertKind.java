@@ -9,7 +9,9 @@ public enum AlertKind {
   AGENT_STOPPED(true),
   HOST_SHUT_DOWN(true),
   CLOCK_CHANGED(false),
-  FIREWALL_ROLLED_BACK(false);
+  FIREWALL_ROLLED_BACK(false),
+  /** Of the fleet, not of a host. */
+  UPDATES_EXPIRE(true);
 
   private final boolean clearsItself;
 

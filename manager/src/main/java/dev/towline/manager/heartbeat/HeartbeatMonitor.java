@@ -206,7 +206,7 @@ public final class HeartbeatMonitor {
                     case WAITING -> "its next contact is overdue";
                     case OFFLINE, NEW, STOPPED, SHUT_DOWN, UNINSTALLED -> "its connection was lost";
                   });
-      case CLOCK_CHANGED, FIREWALL_ROLLED_BACK ->
+      case CLOCK_CHANGED, FIREWALL_ROLLED_BACK, UPDATES_EXPIRE ->
           throw new IllegalArgumentException(kind + ": not of this monitor");
     };
   }

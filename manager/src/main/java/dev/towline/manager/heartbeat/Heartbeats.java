@@ -83,7 +83,7 @@ public final class Heartbeats {
       monitor = new HeartbeatMonitor(new WatchedTime(alive, now));
       monitor.know(hosts);
       standing.stream()
-          .filter(alert -> alert.kind().clearsItself())
+          .filter(alert -> alert.kind().clearsItself() && alert.kind() != AlertKind.UPDATES_EXPIRE)
           .forEach(alert -> monitor.told(alert.subject(), alert.kind()));
       reports.forEach((id, report) -> monitor.said(id, Duration.ofMillis(report.getIntervalMs())));
       refreshedMs = now;
@@ -308,6 +308,9 @@ public final class Heartbeats {
     if (!heartbeat.getDirection().isEmpty()) {
       report.setDirection(heartbeat.getDirection()).setListenPort(heartbeat.getListenPort());
     }
+    if (heartbeat.hasUpdates()) {
+      report.setUpdates(heartbeat.getUpdates());
+    }
     report.clearNextContactMs();
     return report.build();
   }
@@ -317,6 +320,7 @@ public final class Heartbeats {
         || before.getIntervalMs() != now.getIntervalMs()
         || !before.getDirection().equals(now.getDirection())
         || before.getListenPort() != now.getListenPort()
+        || !before.getUpdates().equals(now.getUpdates())
         || !before.getModulesList().equals(now.getModulesList())
         || !before.getCountersMap().equals(now.getCountersMap());
   }

@@ -6,6 +6,7 @@ import dev.towline.runtime.firewall.FirewallPolicy;
 import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
+import dev.towline.runtime.policy.UpdatePolicy;
 import dev.towline.runtime.tls.TlsProfile;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -35,8 +36,9 @@ public final class Catalogue {
 
   /**
    * @param heartbeatInterval what holds for hosts whose policies don't say any
+   * @param updateRoot by which hosts know the fleet's repository of updates; empty for none
    */
-  public Catalogue(Duration heartbeatInterval) {
+  public Catalogue(Duration heartbeatInterval, String updateRoot) {
     add(
         new Setting(
             EffectivePolicy.HEARTBEAT_INTERVAL,
@@ -75,6 +77,7 @@ public final class Catalogue {
     logs();
     connection();
     firewall();
+    UpdateSettings.all(updateRoot).forEach(this::add);
   }
 
   private void logs() {
@@ -181,6 +184,11 @@ public final class Catalogue {
             }
           } else if (value.equals(INHERITED)) {
             after.remove(name);
+          } else if (value.equals(UpdatePolicy.HIDDEN) && UpdatePolicy.isSecret(name)) {
+            // As it is: whoever shows a secret does not know it.
+            if (!before.containsKey(name)) {
+              problems.add(name + ": no value yet (expected: one)");
+            }
           } else {
             setting
                 .get()

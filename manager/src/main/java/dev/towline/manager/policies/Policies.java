@@ -14,11 +14,13 @@ import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.PolicyChange;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.policy.UpdatePolicy;
 import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
@@ -301,7 +303,7 @@ public final class Policies {
                         level.with(
                             parent,
                             part.description().orElse(level.description()),
-                            catalogue.changed(Map.of(), withoutInherited(part.settings()))));
+                            given(level, part.settings())));
               });
           document
               .hosts()
@@ -318,9 +320,7 @@ public final class Policies {
                     host.id(),
                     level ->
                         level.with(
-                            level.parent(),
-                            level.description(),
-                            catalogue.changed(Map.of(), withoutInherited(part.settings()))));
+                            level.parent(), level.description(), given(level, part.settings())));
               });
         });
   }
@@ -371,10 +371,16 @@ public final class Policies {
         level.parent(), level.description(), catalogue.changed(level.settings(), changes));
   }
 
-  private static Map<String, String> withoutInherited(Map<String, String> settings) {
+  /** The settings of a document; a secret that it does not know stays as it is. */
+  private SortedMap<String, String> given(Level level, Map<String, String> settings) {
     Map<String, String> given = new TreeMap<>(settings);
     given.values().removeIf(Catalogue.INHERITED::equals);
-    return given;
+    Map<String, String> secrets = new TreeMap<>(level.settings());
+    secrets
+        .keySet()
+        .removeIf(
+            name -> !UpdatePolicy.isSecret(name) || !UpdatePolicy.HIDDEN.equals(given.get(name)));
+    return catalogue.changed(secrets, given);
   }
 
   private static HostPolicy find(Tx tx, String nameOrId) {

@@ -211,8 +211,8 @@ final class PolicyDraft {
                 SettingChange.newBuilder()
                     .setSubject("host " + host.name())
                     .setSetting(b.setting().name())
-                    .setBefore(a.value())
-                    .setAfter(b.value()));
+                    .setBefore(Setting.shown(b.setting().name(), a.value()))
+                    .setAfter(Setting.shown(b.setting().name(), b.value())));
           }
         }
       }
@@ -327,8 +327,8 @@ final class PolicyDraft {
           SettingChange.newBuilder()
               .setSubject(subject)
               .setSetting(name)
-              .setBefore(before)
-              .setAfter(after)
+              .setBefore(Setting.shown(name, before))
+              .setAfter(Setting.shown(name, after))
               .build());
     }
   }

@@ -1,6 +1,7 @@
 package dev.towline.manager.policies;
 
 import dev.towline.runtime.policy.EffectivePolicy;
+import dev.towline.runtime.policy.UpdatePolicy;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -108,6 +109,13 @@ public final class PolicyTree {
     for (Effective effective : effective(host, policy)) {
       if (effective.setting().onHost() && !effective.level().equals("default")) {
         settings.put(effective.setting().name(), effective.value());
+      }
+    }
+    if (settings.containsKey(UpdatePolicy.COMPONENTS)) {
+      // A host has to know whom it may believe, whoever says so.
+      String root = value(host, policy, UpdatePolicy.ROOT);
+      if (!root.isEmpty()) {
+        settings.put(UpdatePolicy.ROOT, root);
       }
     }
     return new EffectivePolicy(settings);

@@ -117,7 +117,8 @@ final class PolicyYaml {
           .forEach((name, value) ->
               Setting.Tree.shown(value)
                   .ifPresentOrElse(
-                      tree -> settings.set(name, tree), () -> settings.put(name, value)));
+                      tree -> settings.set(name, tree),
+                      () -> settings.put(name, Setting.shown(name, value))));
     }
   }
 

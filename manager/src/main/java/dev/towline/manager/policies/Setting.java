@@ -2,11 +2,13 @@ package dev.towline.manager.policies;
 
 import dev.towline.runtime.policy.EffectivePolicy;
 import dev.towline.runtime.policy.SettingDuration;
+import dev.towline.runtime.policy.UpdatePolicy;
 import dev.towline.runtime.tls.ServerAddress;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -249,6 +251,25 @@ public record Setting(String name, Type type, String standard, boolean onHost, S
     public String allowed() {
       return "up to " + MOST + " of HOST or HOST:PORT, joined by commas";
     }
+  }
+
+  /** Text of a form of its own. */
+  public record Text(String label, String allowed, Function<String, Optional<String>> form)
+      implements Type {
+    @Override
+    public Optional<String> canonical(String text) {
+      return form.apply(text);
+    }
+
+    @Override
+    public String unit() {
+      return "";
+    }
+  }
+
+  /** A value as people see it. */
+  public static String shown(String name, String value) {
+    return UpdatePolicy.isSecret(name) && !value.isEmpty() ? UpdatePolicy.HIDDEN : value;
   }
 
   /** Yes or no. */

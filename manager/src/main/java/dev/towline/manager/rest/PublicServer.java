@@ -2,6 +2,7 @@ package dev.towline.manager.rest;
 
 import dev.towline.manager.fleet.Fleet;
 import dev.towline.manager.install.PublicSite;
+import dev.towline.manager.updates.Updates;
 import dev.towline.runtime.tls.HandshakeRefusal;
 import dev.towline.runtime.tls.TlsProfile;
 import java.nio.ByteBuffer;
@@ -14,6 +15,7 @@ import java.util.function.BiConsumer;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Request;
@@ -25,13 +27,15 @@ import org.eclipse.jetty.util.resource.ResourceFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 /**
- * The ports of hosts that are to be installed: HTTPS (8443) and plain HTTP (8080), without client
- * certificates. What is fetched is checked by hash, so both serve the same.
+ * The ports of hosts that are to be installed or want updates: HTTPS (8443) and plain HTTP (8080),
+ * without client certificates. What is fetched is checked by hash, so both serve the same.
  *
  * <p>Lifecycle: serves from construction until {@link #close}.
  */
 public final class PublicServer implements AutoCloseable {
   private static final int MOST_THREADS = 64;
+  private static final UriCompliance ANY_NAME =
+      UriCompliance.from("RFC3986,AMBIGUOUS_PATH_ENCODING,AMBIGUOUS_PATH_PARAMETER");
 
   private final ManagerTls tls;
   private final Server server;
@@ -43,7 +47,8 @@ public final class PublicServer implements AutoCloseable {
       Fleet fleet,
       TlsProfile profile,
       BiConsumer<String, HandshakeRefusal> refusals,
-      PublicSite site) {
+      PublicSite site,
+      Updates updates) {
     tls = new ManagerTls(fleet, profile);
     var threads = new QueuedThreadPool(MOST_THREADS);
     threads.setName("public");
@@ -51,10 +56,14 @@ public final class PublicServer implements AutoCloseable {
     threads.setVirtualThreadsExecutor(Executors.newVirtualThreadPerTaskExecutor());
     server = new Server(threads);
     var http = new HttpConfiguration();
+    // Files may have any name; what is behind a path is decided on its decoded form.
+    http.setUriCompliance(ANY_NAME);
     server.addConnector(
         Connectors.tls(server, http, tls.factory(), profile, refusals, address, tlsPort));
     server.addConnector(Connectors.plain(server, http, address, plainPort));
-    server.setHandler(new SiteHandler(site));
+    server.setHandler(
+        new UpdateTree(
+            updates.repository().publicTree(), updates.serving()::current, new SiteHandler(site)));
     try {
       server.start();
     } catch (Exception e) {

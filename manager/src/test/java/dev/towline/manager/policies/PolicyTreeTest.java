@@ -18,7 +18,7 @@ final class PolicyTreeTest {
   private static final String INTERVAL = EffectivePolicy.HEARTBEAT_INTERVAL;
   private static final String MISSED = Catalogue.MISSED_BEFORE_ALERT;
 
-  private final Catalogue catalogue = new Catalogue(Duration.ofSeconds(60));
+  private final Catalogue catalogue = new Catalogue(Duration.ofSeconds(60), "");
 
   @Test
   void files_ofSettings_areAbsolutePathsOrNone() {

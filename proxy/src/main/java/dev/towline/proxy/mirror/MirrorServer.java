@@ -9,6 +9,7 @@ import java.net.InetSocketAddress;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -19,8 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The plain HTTP ports of a proxy. Everything below {@code /install/} is passed on to the manager;
- * {@code /packages/} comes from the copies on disk.
+ * The plain HTTP ports of a proxy. {@code /packages/} comes from the copies on disk; everything
+ * else is passed on to the manager, which has install scripts and updates there and nothing that is
+ * not for everybody (U1).
  *
  * <p>The JDK's own server, with a virtual thread per request: this is used when a host is installed
  * or upgraded, so no library of its own is worth its megabytes in a program of which hundreds run.
@@ -30,13 +32,27 @@ import org.slf4j.LoggerFactory;
  */
 public final class MirrorServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(MirrorServer.class);
+  private static final String AUTHORIZATION = "Authorization";
   private static final Pattern INSTALL =
       Pattern.compile("/install/[A-Za-z0-9_~-][A-Za-z0-9._~/-]{0,255}");
   private static final Pattern PACKAGE =
       Pattern.compile("/packages/([A-Za-z0-9_][A-Za-z0-9._+-]{0,199})");
+  private static final Pattern REST = Pattern.compile("/[!-~]{1,4000}");
+  private static final List<String> ASKED_HEADERS =
+      List.of("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", AUTHORIZATION);
   private static final List<String> PASSED_HEADERS =
-      List.of("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range");
+      List.of(
+          "Content-Type",
+          "ETag",
+          "Last-Modified",
+          "Cache-Control",
+          "Content-Range",
+          "Accept-Ranges",
+          "Location",
+          "WWW-Authenticate",
+          "X-Content-Type-Options");
   private static final int BACKLOG = 1_024;
+  private static final int NOT_MODIFIED = 304;
 
   private final ManagerSite site;
   private final PackageCache cache;
@@ -92,10 +108,15 @@ public final class MirrorServer implements AutoCloseable {
       var name = PACKAGE.matcher(path);
       if (name.matches()) {
         servePackage(exchange, name.group(1));
-      } else if (INSTALL.matcher(path).matches() && !path.contains("..")) {
+      } else if ((INSTALL.matcher(path).matches() && !path.contains(".."))
+          || (REST.matcher(path).matches()
+              && !path.startsWith("/install/")
+              && !path.startsWith("/packages/")
+              && !path.contains("/../")
+              && !path.endsWith("/.."))) {
         passOn(exchange);
       } else {
-        say(exchange, 404, "not found; this proxy serves /install/ and /packages/");
+        say(exchange, 404, "not found; this proxy serves /install/, /packages/ and updates");
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
@@ -109,7 +130,10 @@ public final class MirrorServer implements AutoCloseable {
   private void passOn(HttpExchange exchange) throws IOException, InterruptedException {
     String query = exchange.getRequestURI().getRawQuery();
     String target = exchange.getRequestURI().getRawPath() + (query == null ? "" : "?" + query);
-    Map<String, String> headers = passedOf(exchange, "Range");
+    Map<String, String> headers = new HashMap<>();
+    for (String header : ASKED_HEADERS) {
+      headers.putAll(passedOf(exchange, header));
+    }
     HttpResponse<InputStream> response;
     try {
       response = site.ask(exchange.getRequestMethod(), target, headers);
@@ -123,7 +147,10 @@ public final class MirrorServer implements AutoCloseable {
     }
     OptionalLong length = response.headers().firstValueAsLong("Content-Length");
     try (InputStream body = response.body()) {
-      boolean bare = exchange.getRequestMethod().equals("HEAD") || length.orElse(-1) == 0;
+      boolean bare =
+          exchange.getRequestMethod().equals("HEAD")
+              || length.orElse(-1) == 0
+              || response.statusCode() == NOT_MODIFIED;
       if (bare) {
         length.ifPresent(n -> set(exchange, "Content-Length", Long.toString(n)));
       }

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -57,6 +58,7 @@ class MirrorServerTest {
   private final ExecutorService upstreamThreads = Executors.newVirtualThreadPerTaskExecutor();
   private final HttpClient client = HttpClient.newHttpClient();
   private final List<AutoCloseable> opened = new ArrayList<>();
+  private final List<String> asked = new CopyOnWriteArrayList<>();
   private volatile String etag = "\"v1\"";
   private HttpsServer upstream;
   private MirrorServer mirror;
@@ -85,6 +87,7 @@ class MirrorServerTest {
     server.setExecutor(upstreamThreads);
     server.createContext("/install/", this::install);
     server.createContext("/packages/", this::pack);
+    server.createContext("/updates/", this::update);
     server.start();
     return server;
   }
@@ -111,6 +114,25 @@ class MirrorServerTest {
     exchange.getResponseHeaders().set("Content-Type", "text/x-shellscript");
     exchange.sendResponseHeaders(code, body.length);
     exchange.getResponseBody().write(body);
+    exchange.close();
+  }
+
+  private void update(HttpExchange exchange) throws IOException {
+    asked.add(exchange.getRequestURI().getRawPath());
+    exchange.getResponseHeaders().set("ETag", etag);
+    if (!"Basic eDp5".equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
+      exchange.getResponseHeaders().set("WWW-Authenticate", "Basic realm=\"updates\"");
+      exchange.sendResponseHeaders(401, -1);
+    } else if (etag.equals(exchange.getRequestHeaders().getFirst("If-None-Match"))) {
+      exchange.sendResponseHeaders(304, -1);
+    } else if ("bytes=1-2".equals(exchange.getRequestHeaders().getFirst("Range"))) {
+      exchange.getResponseHeaders().set("Content-Range", "bytes 1-2/4");
+      exchange.sendResponseHeaders(206, 2);
+      exchange.getResponseBody().write(new byte[] {'b', 'c'});
+    } else {
+      exchange.sendResponseHeaders(200, 4);
+      exchange.getResponseBody().write(new byte[] {'a', 'b', 'c', 'd'});
+    }
     exchange.close();
   }
 
@@ -149,6 +171,23 @@ class MirrorServerTest {
     } catch (IOException | InterruptedException e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  @Requirement({"U1", "U2", "U6"})
+  void updates_anyName_arePassedOnWithPartsConditionsAndPassword() {
+    String path = "/updates/content/a%2Bb%20100%2525/gr%C3%B6%C3%9Fe";
+
+    assertThat(get(path).statusCode()).isEqualTo(401);
+    assertThat(get(path).headers().firstValue("WWW-Authenticate")).isPresent();
+    assertThat(new String(get(path, "Authorization", "Basic eDp5").body())).isEqualTo("abcd");
+    HttpResponse<byte[]> part = get(path, "Authorization", "Basic eDp5", "Range", "bytes=1-2");
+    assertThat(part.statusCode()).isEqualTo(206);
+    assertThat(new String(part.body())).isEqualTo("bc");
+    assertThat(part.headers().firstValue("Content-Range")).contains("bytes 1-2/4");
+    assertThat(get(path, "Authorization", "Basic eDp5", "If-None-Match", etag).statusCode())
+        .isEqualTo(304);
+    assertThat(asked).containsOnly(path);
   }
 
   @Test
