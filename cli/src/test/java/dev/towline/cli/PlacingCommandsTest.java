@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Message;
 import dev.towline.cli.error.ExitCodes;
-import dev.towline.cli.login.LoginStore;
 import dev.towline.proto.v1.CreateGroupRequest;
 import dev.towline.proto.v1.DeleteGroupRequest;
 import dev.towline.proto.v1.DeleteGroupResponse;
@@ -21,18 +20,10 @@ import dev.towline.proto.v1.UpdateHostsRequest;
 import dev.towline.proto.v1.UpgradeProxiesRequest;
 import dev.towline.testing.Requirement;
 import io.grpc.stub.StreamObserver;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,39 +31,30 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Where hosts belong, and upgrades of proxies: what is said to the manager and to people. */
 final class PlacingCommandsTest {
-  private static final long NOW = 1_000_000_000_000L;
-  private static final InstantSource CLOCK = InstantSource.fixed(Instant.ofEpochMilli(NOW));
-
   @TempDir private Path directory;
-  private FakeAdmin manager;
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private TestCli towline;
   private final List<Message> received = new ArrayList<>();
   private final List<ProxyUpgradeRoll> steps = new ArrayList<>();
 
   @BeforeEach
   void signIn() throws IOException {
-    manager = new FakeAdmin(CLOCK, new Groups(), new Proxies());
-    Path password = Files.writeString(directory.resolve("password"), FakeAdmin.PASSWORD + "\n");
-    assertThat(towline("login", "https://manager:8444", "--password-file", password.toString()))
-        .isZero();
-    out.reset();
+    towline = TestCli.signedIn(directory, new Groups(), new Proxies());
   }
 
   @AfterEach
   void stop() {
-    manager.close();
+    towline.close();
   }
 
   @Test
   @Requirement("P11")
   void groups_areCreatedListedRenamedDeleted() {
-    assertThat(towline("groups", "create", "web", "--description", "front ends")).isZero();
-    assertThat(towline("groups", "list")).isZero();
-    assertThat(towline("groups", "rename", "web", "edge")).isZero();
-    assertThat(towline("groups", "delete", "edge")).isZero();
+    assertThat(towline.run("groups", "create", "web", "--description", "front ends")).isZero();
+    assertThat(towline.run("groups", "list")).isZero();
+    assertThat(towline.run("groups", "rename", "web", "edge")).isZero();
+    assertThat(towline.run("groups", "delete", "edge")).isZero();
 
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.output())
         .isEqualTo(
             """
             Group web is created.
@@ -92,16 +74,17 @@ final class PlacingCommandsTest {
   @Test
   @Requirement("P11")
   void hosts_areMovedAndPlaced_andASelectorWithoutHostsFails() {
-    assertThat(towline("hosts", "move", "region=eu", "--group", "web")).isZero();
-    assertThat(towline("hosts", "region", "group=web", "eu")).isZero();
-    assertThat(towline("hosts", "provider", "group=web", "acme")).isZero();
-    assertThat(towline("hosts", "tag", "group=web", "--add", "pci", "--remove", "trial")).isZero();
-    assertThat(towline("hosts", "move", "name=nobody", "--group", "web"))
+    assertThat(towline.run("hosts", "move", "region=eu", "--group", "web")).isZero();
+    assertThat(towline.run("hosts", "region", "group=web", "eu")).isZero();
+    assertThat(towline.run("hosts", "provider", "group=web", "acme")).isZero();
+    assertThat(towline.run("hosts", "tag", "group=web", "--add", "pci", "--remove", "trial"))
+        .isZero();
+    assertThat(towline.run("hosts", "move", "name=nobody", "--group", "web"))
         .isEqualTo(ExitCodes.FAILED);
 
-    assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("Changed 2 hosts.\n".repeat(4));
-    assertThat(err.toString(StandardCharsets.UTF_8)).contains("No host matches name=nobody.");
-    assertThat(manager.received)
+    assertThat(towline.output()).isEqualTo("Changed 2 hosts.\n".repeat(4));
+    assertThat(towline.errors()).contains("No host matches name=nobody.");
+    assertThat(towline.manager.received)
         .contains(
             UpdateHostsRequest.newBuilder().setSelector("region=eu").setGroup("web").build(),
             UpdateHostsRequest.newBuilder().setSelector("group=web").setRegion("eu").build(),
@@ -127,9 +110,9 @@ final class PlacingCommandsTest {
             ProxyUpgrade.State.NOT_TRIED,
             "stopped"));
 
-    assertThat(towline("proxies", "upgrade", "dc1")).isEqualTo(ExitCodes.FAILED);
+    assertThat(towline.run("proxies", "upgrade", "dc1")).isEqualTo(ExitCodes.FAILED);
 
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.output())
         .isEqualTo(
             """
             Proxy p1 1.0 > 2.0: draining
@@ -137,10 +120,10 @@ final class PlacingCommandsTest {
             Proxy p1 1.0 > 2.0: failed: versions/1.0 runs again
             Proxy p2 1.0 > 2.0: not-tried: stopped
             """);
-    out.reset();
+    towline.forget();
     steps.add(roll(ProxyUpgrade.State.SUCCEEDED, "", ProxyUpgrade.State.SUCCEEDED, ""));
-    assertThat(towline("proxies", "upgrades", "dc1")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.run("proxies", "upgrades", "dc1")).isZero();
+    assertThat(towline.output())
         .isEqualTo(
             """
             PROXY  FROM  TO   STATE      SINCE   DETAIL
@@ -167,21 +150,8 @@ final class PlacingCommandsTest {
         .setToVersion("2.0")
         .setState(state)
         .setDetail(detail)
-        .setChangedMs(NOW - 7_000)
+        .setChangedMs(TestCli.NOW - 7_000)
         .build();
-  }
-
-  private int towline(String... args) {
-    var context =
-        new CliContext(
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            Map.of(),
-            CLOCK,
-            new LoginStore(directory.resolve("config")),
-            manager,
-            new Agreeing());
-    return TowlineCommand.run(context, args);
   }
 
   private <T extends Message> void answer(Message request, T answer, StreamObserver<T> to) {
@@ -196,7 +166,7 @@ final class PlacingCommandsTest {
         .setDescription("front ends")
         .setHosts(3)
         .setOnline(2)
-        .setCreatedMs(NOW - 5_000)
+        .setCreatedMs(TestCli.NOW - 5_000)
         .build();
   }
 
@@ -232,23 +202,6 @@ final class PlacingCommandsTest {
     public void getProxyUpgrade(
         GetProxyUpgradeRequest request, StreamObserver<ProxyUpgradeRoll> to) {
       answer(request, steps.removeFirst(), to);
-    }
-  }
-
-  private static final class Agreeing implements Terminal {
-    @Override
-    public boolean isPresent() {
-      return true;
-    }
-
-    @Override
-    public Optional<String> ask(String question) {
-      return Optional.of("y");
-    }
-
-    @Override
-    public Optional<String> askSecret(String question) {
-      return Optional.empty();
     }
   }
 }

@@ -3,30 +3,19 @@ package dev.towline.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.towline.cli.error.ExitCodes;
-import dev.towline.cli.login.LoginStore;
 import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
-import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.testing.Requirement;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.InstantSource;
-import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,31 +23,27 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Command lines against a manager that is faked behind the real admin services. */
 final class TowlineCommandTest {
-  private static final InstantSource CLOCK =
-      InstantSource.fixed(Instant.ofEpochMilli(1_000_000_000_000L));
-
   @TempDir private Path directory;
-  private FakeAdmin manager;
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-  private String answer = "y";
+  private TestCli towline;
 
   @BeforeEach
   void start() throws IOException {
-    manager = new FakeAdmin(CLOCK);
+    towline = new TestCli(directory);
   }
 
   @AfterEach
   void stop() {
-    manager.close();
+    towline.close();
   }
 
   @Test
   @Requirement("T3")
   void login_confirmedFingerprint_storesTokenForOwnerOnly() throws IOException {
-    assertThat(login()).isZero();
+    towline.answer("y");
 
-    assertThat(out.toString(StandardCharsets.UTF_8)).contains("Signed in", "12h", "password");
+    assertThat(towline.login()).isZero();
+
+    assertThat(towline.output()).contains("Signed in", "12h", "password");
     Path file = directory.resolve("config/login.json");
     assertThat(file).content().contains("t0k3n").doesNotContain(FakeAdmin.PASSWORD);
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
@@ -67,43 +52,42 @@ final class TowlineCommandTest {
 
   @Test
   @Requirement("T3")
-  void login_fingerprintNotConfirmed_isRefusedBeforeThePasswordIsSent() {
-    answer = "n";
+  void login_fingerprintNotConfirmed_isRefusedBeforeThePasswordIsSent() throws IOException {
+    towline.answer("n");
 
-    assertThat(login()).isEqualTo(ExitCodes.REFUSED);
+    assertThat(towline.login()).isEqualTo(ExitCodes.REFUSED);
     assertThat(directory.resolve("config/login.json")).doesNotExist();
   }
 
   @Test
   @Requirement("T3")
-  void login_otherFingerprintPinned_isRefused() {
-    assertThat(login("--ca-fingerprint", "ab".repeat(32))).isEqualTo(ExitCodes.REFUSED);
-    assertThat(errors()).contains("ab".repeat(32), fingerprint(), "try:");
+  void login_otherFingerprintPinned_isRefused() throws IOException {
+    assertThat(towline.login("--ca-fingerprint", "ab".repeat(32))).isEqualTo(ExitCodes.REFUSED);
+    assertThat(towline.errors()).contains("ab".repeat(32), towline.fingerprint(), "try:");
   }
 
   @Test
-  void login_fingerprintWithColonsPinned_asksNothing() {
-    answer = "n";
+  void login_fingerprintWithColonsPinned_asksNothing() throws IOException {
+    towline.answer("n");
 
-    String colons = fingerprint().toUpperCase(Locale.ROOT).replaceAll("(..)(?=.)", "$1:");
+    String colons = towline.fingerprint().toUpperCase(Locale.ROOT).replaceAll("(..)(?=.)", "$1:");
 
-    assertThat(login("--ca-fingerprint", colons)).isZero();
+    assertThat(towline.login("--ca-fingerprint", colons)).isZero();
   }
 
   @Test
   void hostsList_notSignedIn_saysHowToSignIn() {
-    assertThat(towline("hosts", "list")).isEqualTo(ExitCodes.REFUSED);
-    assertThat(errors()).contains("not signed in", "towline login");
+    assertThat(towline.run("hosts", "list")).isEqualTo(ExitCodes.REFUSED);
+    assertThat(towline.errors()).contains("not signed in", "towline login");
   }
 
   @Test
   @Requirement("G4")
-  void hostsList_severalPages_showsAllWithoutControlCharacters() {
-    login();
-    out.reset();
+  void hostsList_severalPages_showsAllWithoutControlCharacters() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("hosts", "list")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.run("hosts", "list")).isZero();
+    assertThat(towline.output())
         .isEqualTo(
             """
             NAME          GROUP  STATE    PATH            VERSION  LAST SEEN  ID
@@ -114,20 +98,19 @@ final class TowlineCommandTest {
 
   @Test
   @Requirement("R7")
-  void relaysShow_showsEachConnectionInFull() {
-    login();
-    out.reset();
+  void relaysShow_showsEachConnectionInFull() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("relays", "show", "dmz")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.run("relays", "show", "dmz")).isZero();
+    assertThat(towline.output())
         .contains(
             """
             CONNECTION   STATE  ADDRESS         SINCE   ROUND TRIP  STREAMS  STALLED  RESERVE  OPENED  SENT  RECEIVED  LAST ERROR
             parent hq#0  up     10.0.0.2:40000  1m ago  1.25 ms     3        1        16       40      1000  2000      no answer to pings
             """);
-    out.reset();
-    assertThat(towline("relays", "settings", "dmz")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    towline.forget();
+    assertThat(towline.run("relays", "settings", "dmz")).isZero();
+    assertThat(towline.output())
         .isEqualTo(
             """
             SETTING      VALUE  ORIGIN
@@ -137,32 +120,30 @@ final class TowlineCommandTest {
 
   @Test
   @Requirement("R2")
-  void relaysChildren_wholeListAtOnce_andAnEmptyOneIsRefused() {
-    login();
-    out.reset();
+  void relaysChildren_wholeListAtOnce_andAnEmptyOneIsRefused() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("relays", "children", "hq", "--set", "dmz,edge")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("dmz\nedge\n");
+    assertThat(towline.run("relays", "children", "hq", "--set", "dmz,edge")).isZero();
+    assertThat(towline.output()).isEqualTo("dmz\nedge\n");
 
-    assertThat(towline("relays", "children", "hq", "--set", "")).isEqualTo(ExitCodes.FAILED);
-    assertThat(errors()).contains("child list of hq: empty (expected: at least one child)");
+    assertThat(towline.run("relays", "children", "hq", "--set", "")).isEqualTo(ExitCodes.FAILED);
+    assertThat(towline.errors()).contains("child list of hq: empty (expected: at least one child)");
   }
 
   @Test
   @Requirement("T3")
-  void hostsRevokeAndRelease_tellTheManager_andSayWhichHost() {
-    login();
-    out.reset();
+  void hostsRevokeAndRelease_tellTheManager_andSayWhichHost() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("hosts", "revoke", "web-1", "--reason", "stolen")).isZero();
-    assertThat(towline("hosts", "release", "web-2")).isZero();
-    assertThat(towline("hosts", "enroll-clone", "web-3")).isZero();
+    assertThat(towline.run("hosts", "revoke", "web-1", "--reason", "stolen")).isZero();
+    assertThat(towline.run("hosts", "release", "web-2")).isZero();
+    assertThat(towline.run("hosts", "enroll-clone", "web-3")).isZero();
 
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.output())
         .isEqualTo(
             "Host web-1 (h1) is revoked.\nHost web-2 (h1) is released.\n"
                 + "The clone of web-3 (h1) was told to enroll as a host of its own.\n");
-    assertThat(manager.received)
+    assertThat(towline.manager.received)
         .contains(
             RevokeHostRequest.newBuilder().setHost("web-1").setReason("stolen").build(),
             ReleaseHostRequest.newBuilder().setHost("web-2").build(),
@@ -170,20 +151,19 @@ final class TowlineCommandTest {
   }
 
   @Test
-  void relaysSet_notKeyAndValue_isWrongUsage() {
-    login();
-    assertThat(towline("relays", "set", "dmz", "connections")).isEqualTo(ExitCodes.USAGE);
-    assertThat(errors()).contains("setting: connections (expected: key=value)");
+  void relaysSet_notKeyAndValue_isWrongUsage() throws IOException {
+    towline.signIn();
+    assertThat(towline.run("relays", "set", "dmz", "connections")).isEqualTo(ExitCodes.USAGE);
+    assertThat(towline.errors()).contains("setting: connections (expected: key=value)");
   }
 
   @Test
   @Requirement("G7")
-  void trace_namesEveryHop_andFailsWhenOneDidNotAnswer() {
-    login();
-    out.reset();
+  void trace_namesEveryHop_andFailsWhenOneDidNotAnswer() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("trace", "web-1")).isEqualTo(ExitCodes.FAILED);
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.run("trace", "web-1")).isEqualTo(ExitCodes.FAILED);
+    assertThat(towline.output())
         .isEqualTo(
             """
             HOP      NAME     COMES FROM      ROUND TRIP  LEG       TLS                             PROBLEM
@@ -195,33 +175,31 @@ final class TowlineCommandTest {
   }
 
   @Test
-  void hostsList_asJsonAndYaml_carriesTheSameFields() {
-    login();
-    out.reset();
+  void hostsList_asJsonAndYaml_carriesTheSameFields() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("hosts", "list", "-o", "json")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8)).contains("\"state\": \"HOST_STATE_ONLINE\"");
-    out.reset();
-    assertThat(towline("hosts", "list", "-o", "yaml")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8)).contains("state: \"HOST_STATE_ONLINE\"");
+    assertThat(towline.run("hosts", "list", "-o", "json")).isZero();
+    assertThat(towline.output()).contains("\"state\": \"HOST_STATE_ONLINE\"");
+    towline.forget();
+    assertThat(towline.run("hosts", "list", "-o", "yaml")).isZero();
+    assertThat(towline.output()).contains("state: \"HOST_STATE_ONLINE\"");
   }
 
   @Test
-  void hostsShow_unknownHost_showsTheManagersRemedy() {
-    login();
+  void hostsShow_unknownHost_showsTheManagersRemedy() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("hosts", "show", "nope")).isEqualTo(ExitCodes.FAILED);
-    assertThat(errors()).contains("error: host: nope", "try: towline hosts list shows all");
+    assertThat(towline.run("hosts", "show", "nope")).isEqualTo(ExitCodes.FAILED);
+    assertThat(towline.errors()).contains("error: host: nope", "try: towline hosts list shows all");
   }
 
   @Test
   @Requirement("G4")
-  void run_everyHostSucceeds_prefixesOutputOnceAndEndsWithZero() {
-    login();
-    out.reset();
+  void run_everyHostSucceeds_prefixesOutputOnceAndEndsWithZero() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("run", "--on", "all", "--time-limit", "5m", "--", "ls", "-l")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8))
+    assertThat(towline.run("run", "--on", "all", "--time-limit", "5m", "--", "ls", "-l")).isZero();
+    assertThat(towline.output())
         .isEqualTo(
             """
             web-1    | one
@@ -229,41 +207,43 @@ final class TowlineCommandTest {
             web-1    | two
             web-1    | three
             """);
-    assertThat(manager.runs.getFirst().getRun().getCommandList()).containsExactly("ls", "-l");
-    assertThat(manager.runs.getFirst().getRun().getTimeLimitMs())
+    assertThat(towline.manager.runs.getFirst().getRun().getCommandList())
+        .containsExactly("ls", "-l");
+    assertThat(towline.manager.runs.getFirst().getRun().getTimeLimitMs())
         .isEqualTo(Duration.ofMinutes(5).toMillis());
-    assertThat(errors()).contains("2 of 2 hosts succeeded");
+    assertThat(towline.errors()).contains("2 of 2 hosts succeeded");
   }
 
   @Test
-  void run_oneHostFails_saysWhichAndEndsWithOne() {
-    login();
-    manager.failing = true;
+  void run_oneHostFails_saysWhichAndEndsWithOne() throws IOException {
+    towline.signIn();
+    towline.manager.failing = true;
 
-    assertThat(towline("run", "--on", "all", "uname", "-a")).isEqualTo(ExitCodes.FAILED);
-    assertThat(errors())
+    assertThat(towline.run("run", "--on", "all", "uname", "-a")).isEqualTo(ExitCodes.FAILED);
+    assertThat(towline.errors())
         .contains("database | failed with exit status 3", "1 of 2 hosts succeeded, 1 failed");
-    assertThat(manager.runs.getFirst().getRun().getCommandList()).containsExactly("uname", "-a");
+    assertThat(towline.manager.runs.getFirst().getRun().getCommandList())
+        .containsExactly("uname", "-a");
   }
 
   @Test
-  void run_noHostMatches_endsWithFour() {
-    login();
+  void run_noHostMatches_endsWithFour() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("run", "--on", "none", "--", "true")).isEqualTo(ExitCodes.NO_HOST);
+    assertThat(towline.run("run", "--on", "none", "--", "true")).isEqualTo(ExitCodes.NO_HOST);
   }
 
   @Test
   @Requirement({"F3", "F6"})
   void firewallSet_sendsTheRules_andEndsAsTheHostDid() throws IOException {
-    login();
+    towline.signIn();
     Path rules = Files.writeString(directory.resolve("rules.yaml"), "rules: []");
 
     assertThat(
-            towline(
+            towline.run(
                 "firewall", "set", "database", "-f", rules.toString(), "--confirm-within", "30s"))
         .isZero();
-    assertThat(manager.received)
+    assertThat(towline.manager.received)
         .containsExactly(
             ControlHostFirewallRequest.newBuilder()
                 .setHost("database")
@@ -273,22 +253,23 @@ final class TowlineCommandTest {
                         .setRules("rules: []")
                         .setConfirmWithinMs(30_000))
                 .build());
-    manager.failing = true;
-    assertThat(towline("firewall", "set", "database", "-f", rules.toString()))
+    towline.manager.failing = true;
+    assertThat(towline.run("firewall", "set", "database", "-f", rules.toString()))
         .isEqualTo(ExitCodes.FAILED);
-    assertThat(towline("firewall", "set", "database", "-f", "none.yaml"))
+    assertThat(towline.run("firewall", "set", "database", "-f", "none.yaml"))
         .isEqualTo(ExitCodes.USAGE);
-    assertThat(errors()).contains("file: none.yaml can't be read");
+    assertThat(towline.errors()).contains("file: none.yaml can't be read");
   }
 
   @Test
   @Requirement("F3")
-  void firewallTest_sendsThePacket() {
-    login();
+  void firewallTest_sendsThePacket() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("firewall", "test", "database", "--from", "203.0.113.9", "--port", "443"))
+    assertThat(
+            towline.run("firewall", "test", "database", "--from", "203.0.113.9", "--port", "443"))
         .isZero();
-    assertThat(manager.received)
+    assertThat(towline.manager.received)
         .containsExactly(
             ControlHostFirewallRequest.newBuilder()
                 .setHost("database")
@@ -304,22 +285,21 @@ final class TowlineCommandTest {
   }
 
   @Test
-  void run_withoutCommand_isWrongUsage() {
-    login();
+  void run_withoutCommand_isWrongUsage() throws IOException {
+    towline.signIn();
 
-    assertThat(towline("run", "--on", "all")).isEqualTo(ExitCodes.USAGE);
-    assertThat(towline("run", "--on", "all", "--no-op", "--", "ls")).isEqualTo(ExitCodes.USAGE);
+    assertThat(towline.run("run", "--on", "all")).isEqualTo(ExitCodes.USAGE);
+    assertThat(towline.run("run", "--on", "all", "--no-op", "--", "ls")).isEqualTo(ExitCodes.USAGE);
   }
 
   @Test
   @Requirement("I1")
-  void installCommandCreate_withEnrollmentFile_printsLinesAndWritesTheFile() {
-    login();
-    out.reset();
+  void installCommandCreate_withEnrollmentFile_printsLinesAndWritesTheFile() throws IOException {
+    towline.signIn();
     Path file = directory.resolve("enroll.json");
 
     int code =
-        towline(
+        towline.run(
             "install-command",
             "create",
             "--group",
@@ -336,80 +316,29 @@ final class TowlineCommandTest {
             file.toString());
 
     assertThat(code).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8)).contains("curl line", "wget line");
+    assertThat(towline.output()).contains("curl line", "wget line");
     assertThat(file).hasContent("{\"token-id\":\"tok1\"}");
-    assertThat(manager.created.getFirst().getExpiresInMs())
+    assertThat(towline.manager.created.getFirst().getExpiresInMs())
         .isEqualTo(Duration.ofHours(36).toMillis());
-    assertThat(manager.created.getFirst().getTagsList()).containsExactly("a", "b");
+    assertThat(towline.manager.created.getFirst().getTagsList()).containsExactly("a", "b");
   }
 
   @Test
   void installCommandCreate_wrongDuration_isWrongUsage() {
-    assertThat(towline("install-command", "create", "--expires", "tomorrow"))
+    assertThat(towline.run("install-command", "create", "--expires", "tomorrow"))
         .isEqualTo(ExitCodes.USAGE);
-    assertThat(errors()).contains("'tomorrow' is not a duration", "24h");
+    assertThat(towline.errors()).contains("'tomorrow' is not a duration", "24h");
   }
 
   @Test
   void unknownCommand_suggestsTheNearest() {
-    assertThat(towline("host")).isEqualTo(ExitCodes.USAGE);
-    assertThat(errors()).contains("hosts");
+    assertThat(towline.run("host")).isEqualTo(ExitCodes.USAGE);
+    assertThat(towline.errors()).contains("hosts");
   }
 
   @Test
   void completion_bash_isAScriptForTowline() {
-    assertThat(towline("completion", "bash")).isZero();
-    assertThat(out.toString(StandardCharsets.UTF_8)).contains("complete -F _complete_towline");
-  }
-
-  private int login(String... more) {
-    Path password = directory.resolve("password");
-    try {
-      Files.writeString(password, FakeAdmin.PASSWORD + "\n");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    String[] base = {"login", "https://manager:8444", "--password-file", password.toString()};
-    String[] all = Arrays.copyOf(base, base.length + more.length);
-    System.arraycopy(more, 0, all, base.length, more.length);
-    return towline(all);
-  }
-
-  private int towline(String... args) {
-    var context =
-        new CliContext(
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            Map.of(),
-            CLOCK,
-            new LoginStore(directory.resolve("config")),
-            manager,
-            new Answering());
-    return TowlineCommand.run(context, args);
-  }
-
-  private String errors() {
-    return err.toString(StandardCharsets.UTF_8);
-  }
-
-  private String fingerprint() {
-    return Fingerprints.of(manager.chain.getLast());
-  }
-
-  private final class Answering implements Terminal {
-    @Override
-    public boolean isPresent() {
-      return true;
-    }
-
-    @Override
-    public Optional<String> ask(String question) {
-      return Optional.of(answer);
-    }
-
-    @Override
-    public Optional<String> askSecret(String question) {
-      return Optional.empty();
-    }
+    assertThat(towline.run("completion", "bash")).isZero();
+    assertThat(towline.output()).contains("complete -F _complete_towline");
   }
 }
