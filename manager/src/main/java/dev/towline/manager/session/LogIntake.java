@@ -3,8 +3,6 @@ package dev.towline.manager.session;
 import dev.towline.manager.logs.LogBatches;
 import dev.towline.manager.logs.LogBatches.Checked;
 import dev.towline.proto.v1.LogBatch;
-import dev.towline.proto.v1.ManagerFrame;
-import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.SignedLogBatch;
 
@@ -34,15 +32,10 @@ final class LogIntake {
               tx -> tx.logs().add(node, batch, services.clock().millis()),
               () ->
                   link.send(
-                      ManagerFrame.newBuilder()
-                          .setAck(
-                              RecordAck.newBuilder()
-                                  .setRecordClass(RecordClass.RECORD_CLASS_LOG)
-                                  .setEpoch(batch.getEpoch())
-                                  .setSequence(
-                                      batch.getFirstSequence() + batch.getRecordsCount() - 1)
-                                  .setBy(RecordAck.By.MANAGER))
-                          .build()));
+                      ManagerFrames.stored(
+                          RecordClass.RECORD_CLASS_LOG,
+                          batch.getEpoch(),
+                          batch.getFirstSequence() + batch.getRecordsCount() - 1)));
     }
   }
 }

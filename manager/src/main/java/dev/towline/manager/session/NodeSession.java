@@ -1,37 +1,20 @@
 package dev.towline.manager.session;
 
-import com.google.protobuf.ByteString;
 import dev.towline.manager.directives.QueuedDirective;
-import dev.towline.manager.nodes.Node;
 import dev.towline.manager.nodes.Presence;
 import dev.towline.manager.session.SessionOpening.Outcome;
-import dev.towline.manager.store.Tx;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.EnrollAnew;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.Heartbeat;
-import dev.towline.proto.v1.HeartbeatAck;
 import dev.towline.proto.v1.Hello;
 import dev.towline.proto.v1.ManagerFrame;
-import dev.towline.proto.v1.Probe;
-import dev.towline.proto.v1.RecordAck;
-import dev.towline.proto.v1.RecordClass;
-import dev.towline.proto.v1.RenewCertificate;
-import dev.towline.proto.v1.RetryAfter;
-import dev.towline.proto.v1.SecurityEvent;
-import dev.towline.proto.v1.SessionClosed;
-import dev.towline.proto.v1.TrustUpdate;
-import dev.towline.proto.v1.TunnelReport;
-import dev.towline.proto.v1.Welcome;
-import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.PeerVerifier;
 import dev.towline.runtime.identity.Role;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
@@ -59,6 +42,9 @@ public final class NodeSession {
   private static final long LEAST_SILENCE_MS = 45_000;
   private static final Duration PROXY_HEARTBEAT = Duration.ofSeconds(10);
 
+  /** Asks whether an earlier session still lives; others are numbered from 1. */
+  private static final long OVERLAP_PROBE = 0;
+
   private enum Phase {
     NEW,
     OPENING,
@@ -73,26 +59,20 @@ public final class NodeSession {
   private final SessionServices services;
   private final SerialExecutor serial;
   private final SessionWrites writes;
+  private final Probes probes;
   private final PeerVerifier.Standing standing;
   private final AtomicBoolean gone = new AtomicBoolean();
 
   private Phase phase = Phase.NEW;
-  private @Nullable Node stored;
-  private @Nullable DirectiveFeed feed;
-  private @Nullable ResultIntake results;
-  private @Nullable LogIntake logs;
-  private boolean confirmed;
+  private @Nullable LiveSession live;
   private int owed;
-  private long lastProbe;
   private long arrived;
-  private final Map<Long, Probed> probes = new HashMap<>();
   private long lastHeardMs;
   private @Nullable NodeSession overlapping;
 
   /** A newcomer of another boot, a clone if this session's node still answers. */
   private @Nullable NodeSession beside;
 
-  private ByteString policyFingerprint = ByteString.EMPTY;
   private long intervalMs;
   private long nextContactMs;
   private volatile long generation;
@@ -105,6 +85,7 @@ public final class NodeSession {
     this.standing = services.verifier().standing(peer.chain());
     this.serial = new SerialExecutor(services.executor());
     this.writes = new SessionWrites(services.store(), peer.identity().id(), serial, this::flushed);
+    this.probes = new Probes(link);
     this.lastHeardMs = services.clock().millis();
     this.intervalMs = services.heartbeatInterval().toMillis();
   }
@@ -151,8 +132,8 @@ public final class NodeSession {
   /** These were committed for this node. */
   void deliver(Collection<QueuedDirective> directives) {
     run(() -> {
-      if (feed != null && phase == Phase.LIVE) {
-        feed.offer(directives);
+      if (live != null && phase == Phase.LIVE) {
+        live.deliver(directives);
       }
     });
   }
@@ -204,27 +185,20 @@ public final class NodeSession {
   CompletableFuture<Duration> probe() {
     CompletableFuture<Duration> answered = new CompletableFuture<>();
     run(() -> {
-      if (phase != Phase.LIVE) {
-        answered.completeExceptionally(new IllegalStateException("the session has ended"));
-        return;
+      if (phase == Phase.LIVE) {
+        probes.ask(answered);
+      } else {
+        Probes.ended(answered);
       }
-      long number = ++lastProbe;
-      probes.put(number, new Probed(System.nanoTime(), answered));
-      link.send(ManagerFrame.newBuilder().setProbe(Probe.newBuilder().setNumber(number)).build());
     });
     return answered;
   }
-
-  private record Probed(long sentNanos, CompletableFuture<Duration> answered) {}
 
   /** Pushes the current revocation list. */
   void sendRevocations() {
     run(() -> {
       if (phase == Phase.LIVE) {
-        link.send(
-            ManagerFrame.newBuilder()
-                .setRevocations(services.revoked().signed(services.fleet()))
-                .build());
+        link.send(ManagerFrames.revocations(services));
       }
     });
   }
@@ -237,14 +211,7 @@ public final class NodeSession {
   void tellTrust(boolean renew) {
     run(() -> {
       if (phase == Phase.LIVE) {
-        link.send(
-            ManagerFrame.newBuilder()
-                .setTrust(
-                    TrustUpdate.newBuilder()
-                        .addAllRoots(Certificates.toProto(services.fleet().roots()))
-                        .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
-                        .setRenew(renew))
-                .build());
+        link.send(ManagerFrames.trust(services, renew));
       }
     });
   }
@@ -306,7 +273,7 @@ public final class NodeSession {
           close("WELCOME_MISSED", "a frame came before Welcome", "", Presence.OFFLINE);
         }
       }
-      case LIVE -> live(frame);
+      case LIVE -> live(frame, Objects.requireNonNull(live));
       case QUARANTINED -> quarantined(frame);
       case ENDED -> {}
     }
@@ -342,7 +309,6 @@ public final class NodeSession {
       return;
     }
     phase = Phase.OPENING;
-    policyFingerprint = said.getPolicyFingerprint();
     bootId = said.getFacts().getBootId();
     NodeSession other = services.registry().session(node()).orElse(null);
     Optional<String> otherBoot = Optional.ofNullable(other).map(NodeSession::bootId);
@@ -396,7 +362,8 @@ public final class NodeSession {
   }
 
   private void begin(Hello said, Outcome.Opened opened) {
-    stored = opened.node();
+    var begun = new LiveSession(peer, link, services, writes, this::run, said, opened);
+    live = begun;
     writes.begin(generation);
     phase = Phase.LIVE;
     Optional<NodeSession> displaced = services.registry().register(this, opened.node().name());
@@ -408,7 +375,7 @@ public final class NodeSession {
       services.registry().forgetTunnels(node());
     }
     opened.interrupted().forEach(services.actions()::changed);
-    link.send(ManagerFrame.newBuilder().setWelcome(welcome(opened)).build());
+    link.send(ManagerFrames.welcome(services, opened, heartbeatInterval()));
     // Not before, so that whoever changes sessions without a gap sees none.
     displaced.ifPresent(older -> older.run(older::supersededBy));
     log.info(
@@ -417,43 +384,9 @@ public final class NodeSession {
         peer.identity(),
         generation);
     if (said.getRevocationListNumber() < services.revoked().number()) {
-      link.send(
-          ManagerFrame.newBuilder()
-              .setRevocations(services.revoked().signed(services.fleet()))
-              .build());
+      link.send(ManagerFrames.revocations(services));
     }
-    results = new ResultIntake(peer, services, writes, link);
-    logs = new LogIntake(peer, services, writes, link);
-    DirectiveFeed directives =
-        new DirectiveFeed(
-            peer.identity(),
-            said.getSessionNonce(),
-            generation,
-            opened.acceptedBefore(),
-            services,
-            writes,
-            link,
-            this::run);
-    feed = directives;
-    directives.begin(opened.waiting());
-  }
-
-  private Welcome welcome(Outcome.Opened opened) {
-    Welcome.Builder welcome =
-        Welcome.newBuilder()
-            .setGeneration(opened.generation())
-            .setManagerId(services.fleet().manager().identity().id())
-            .setHeartbeatIntervalMs(heartbeatInterval().toMillis())
-            .setReconnectCapMs(services.reconnectCap().toMillis())
-            .setManagerTimeMs(services.clock().millis())
-            .setLastAcceptedDirective(opened.acceptedBefore())
-            .addAllRoots(Certificates.toProto(services.fleet().roots()))
-            .addAllRetiredRoots(Certificates.toProto(services.fleet().retiredRoots()))
-            .setRecordsKey(services.fleet().recordsKey());
-    if (opened.rolledBack()) {
-      welcome.setStateRolledBack(true).setNextEpoch(opened.epoch());
-    }
-    return welcome.build();
+    begun.begin();
   }
 
   /** Proxies are few and their load is looked at: they say it more often. */
@@ -486,16 +419,8 @@ public final class NodeSession {
       other.run(() -> other.overlappedBy(this, quarantined.reason()));
     }
     link.send(
-        ManagerFrame.newBuilder()
-            .setWelcome(
-                Welcome.newBuilder()
-                    .setGeneration(said.getLastGeneration())
-                    .setManagerId(services.fleet().manager().identity().id())
-                    .setHeartbeatIntervalMs(services.heartbeatInterval().toMillis())
-                    .setReconnectCapMs(services.reconnectCap().toMillis())
-                    .setManagerTimeMs(services.clock().millis())
-                    .setLastAcceptedDirective(said.getLastAcceptedDirective()))
-            .build());
+        ManagerFrames.quarantine(
+            services, said.getLastGeneration(), said.getLastAcceptedDirective()));
     if (quarantined.proven()) {
       proven();
     }
@@ -510,153 +435,52 @@ public final class NodeSession {
     overlapping = newcomer;
     beside = newcomer;
     // Only its answer proves that there are two: other frames may have been on their way.
-    link.send(ManagerFrame.newBuilder().setProbe(Probe.newBuilder().setNumber(0)).build());
+    link.send(ManagerFrames.probe(OVERLAP_PROBE));
     log.info("{} beside the session of {}", reason, peer.identity());
   }
 
-  private void live(AgentFrame frame) {
+  private void live(AgentFrame frame, LiveSession session) {
     if (overlapping != null) {
       overlapping = null;
       services
           .events()
           .record("clone.suspected", node(), "two boots of one host are in session at once");
     }
-    if (!confirmed) {
-      confirmed = true;
-      writes.add(tx -> tx.sessions().confirm(node(), generation), () -> {});
-    }
-    services.registry().seen(node(), generation, lastHeardMs);
+    session.frame(frame, lastHeardMs);
     switch (frame.getFrameCase()) {
       case HEARTBEAT -> heartbeat(frame.getHeartbeat());
-      case RECEIPT -> feed().receipt(frame.getReceipt());
-      case FETCH -> feed().fetch(frame.getFetch().getAfterSequence());
-      case OUTPUT ->
-          services
-              .actions()
-              .output(
-                  frame.getOutput().getDirectiveId(),
-                  node(),
-                  stored == null ? node() : stored.name(),
-                  frame.getOutput().getOffset(),
-                  frame.getOutput().getData());
-      case RESULT -> {
-        if (results != null) {
-          results.result(frame.getResult());
-        }
-      }
-      case RENEW -> renew(frame.getRenew());
-      case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
-      case TRUSTED -> {
-        List<String> roots = SessionOpening.fingerprints(frame.getTrusted().getRootsList());
-        writes.add(tx -> tx.trust().trusts(node(), roots, lastHeardMs), () -> {});
-      }
+      case PROBE_ANSWER -> answered(frame.getProbeAnswer().getNumber());
       case GOODBYE -> goodbye(frame.getGoodbye());
-      case TUNNEL -> tunnel(frame.getTunnel());
-      case RELAY -> {
-        if (peer.identity().role() == Role.RELAY) {
-          services.relays().reports().take(node(), frame.getRelay(), lastHeardMs);
-        }
-      }
-      case PROBE_ANSWER -> {
-        NodeSession clone = beside;
-        if (clone != null && frame.getProbeAnswer().getNumber() == 0) {
-          beside = null;
-          clone.run(clone::proven);
-        }
-        Probed probed = probes.remove(frame.getProbeAnswer().getNumber());
-        if (probed != null) {
-          var _ = probed.answered().complete(Duration.ofNanos(arrived - probed.sentNanos()));
-        }
-      }
-      case LOG_BATCH -> {
-        if (logs != null) {
-          logs.batch(frame.getLogBatch());
-        }
-      }
-      case CALL -> {
-        if (peer.identity().role() == Role.AGENT) {
-          services.calls().asked(node(), frame.getCall(), reply -> run(() -> link.send(reply)));
-        }
-      }
       case HELLO -> close("HELLO_TWICE", "a second Hello in one session", "", Presence.OFFLINE);
-      case FRAME_NOT_SET -> log.debug("frame of a kind this version does not know");
+      default -> {}
     }
   }
 
-  private DirectiveFeed feed() {
-    if (feed == null) {
-      throw new IllegalStateException("session is not live");
+  private void answered(long probe) {
+    NodeSession clone = beside;
+    if (clone != null && probe == OVERLAP_PROBE) {
+      beside = null;
+      clone.run(clone::proven);
     }
-    return feed;
+    probes.answered(probe, arrived);
   }
 
   private void quarantined(AgentFrame frame) {
     switch (frame.getFrameCase()) {
       case HEARTBEAT -> heartbeat(frame.getHeartbeat());
-      case SECURITY_EVENT -> securityEvent(frame.getSecurityEvent());
+      case SECURITY_EVENT ->
+          new EventIntake(peer, services, writes, link).event(frame.getSecurityEvent(), node());
       case GOODBYE -> end(Presence.STOPPED);
       default -> log.debug("{} of a session in quarantine is ignored", frame.getFrameCase());
     }
   }
 
   private void heartbeat(Heartbeat heartbeat) {
-    if (phase == Phase.LIVE && peer.identity().role() == Role.PROXY) {
-      services.registry().proxyReports().take(node(), heartbeat, lastHeardMs);
-    }
-    if (phase == Phase.LIVE && peer.identity().role() == Role.AGENT) {
-      services
-          .heartbeats()
-          .take(node(), stored == null ? node() : stored.name(), heartbeat, lastHeardMs);
-    }
     if (heartbeat.getIntervalMs() > 0) {
       intervalMs = heartbeat.getIntervalMs();
     }
-    ByteString policy = heartbeat.getPolicyFingerprint();
-    if (phase == Phase.LIVE && !policy.isEmpty() && !policy.equals(policyFingerprint)) {
-      policyFingerprint = policy;
-      writes.add(tx -> tx.policies().reported(node(), policy), () -> {});
-    }
     if (heartbeat.getAckWanted()) {
-      link.send(
-          ManagerFrame.newBuilder()
-              .setHeartbeatAck(
-                  HeartbeatAck.newBuilder()
-                      .setNumber(heartbeat.getNumber())
-                      .setManagerTimeMs(services.clock().millis()))
-              .build());
-    }
-  }
-
-  private void renew(RenewCertificate request) {
-    CertificateRenewal.run(
-        services,
-        peer,
-        request,
-        writes,
-        renewed -> link.send(ManagerFrame.newBuilder().setRenewed(renewed).build()));
-  }
-
-  private void securityEvent(SecurityEvent event) {
-    String code = SecurityEvents.code(event);
-    String reporter = peer.identity().uri();
-    String name = stored == null ? node() : stored.name();
-    log.warn("{} reports {}: {}", reporter, code, event.getDetail());
-    writes.add(
-        tx -> SecurityEvents.store(tx, services, node(), name, reporter, event),
-        () ->
-            link.send(
-                ManagerFrame.newBuilder()
-                    .setAck(
-                        RecordAck.newBuilder()
-                            .setRecordClass(RecordClass.RECORD_CLASS_SECURITY_EVENT)
-                            .setId(event.getId())
-                            .setBy(RecordAck.By.MANAGER))
-                    .build()));
-  }
-
-  private void tunnel(TunnelReport report) {
-    if (peer.identity().role() == Role.RELAY) {
-      services.registry().tunnel(node(), report);
+      link.send(ManagerFrames.heartbeatAck(heartbeat.getNumber(), services.clock().millis()));
     }
   }
 
@@ -672,10 +496,7 @@ public final class NodeSession {
 
   private void retry(long delayMs, String reason) {
     if (phase != Phase.ENDED) {
-      link.send(
-          ManagerFrame.newBuilder()
-              .setRetryAfter(RetryAfter.newBuilder().setDelayMs(delayMs).setReason(reason))
-              .build());
+      link.send(ManagerFrames.retryAfter(delayMs, reason));
       end(Presence.OFFLINE);
     }
   }
@@ -685,11 +506,7 @@ public final class NodeSession {
       return;
     }
     log.info("session of {} closed: {}: {}", peer.identity(), code, message);
-    link.send(
-        ManagerFrame.newBuilder()
-            .setClosed(
-                SessionClosed.newBuilder().setCode(code).setMessage(message).setRemedy(remedy))
-            .build());
+    link.send(ManagerFrames.closed(code, message, remedy));
     end(presence);
   }
 
@@ -697,59 +514,17 @@ public final class NodeSession {
     if (!gone.compareAndSet(false, true)) {
       return;
     }
-    boolean wasLive = phase == Phase.LIVE;
     phase = Phase.ENDED;
     link.close();
     services.registry().unregister(this);
-    probes
-        .values()
-        .forEach(probed ->
-            probed
-                .answered()
-                .completeExceptionally(new IllegalStateException("the session ended")));
-    probes.clear();
+    probes.ended();
     if (overlapping != null) {
       NodeSession newcomer = overlapping;
       overlapping = null;
       newcomer.run(() -> newcomer.retry(0, "the earlier session has ended"));
     }
-    if (wasLive && peer.identity().role() == Role.PROXY && !services.registry().isLive(node())) {
-      services.registry().proxyReports().forget(node());
+    if (live != null) {
+      live.ended(presence, nextContactMs);
     }
-    if (wasLive && peer.identity().role() == Role.RELAY && !services.registry().isLive(node())) {
-      services.relays().reports().forget(node());
-    }
-    if (wasLive && peer.identity().role() == Role.AGENT && !services.registry().isLive(node())) {
-      if (presence == Presence.WAITING) {
-        services.heartbeats().left(node(), nextContactMs);
-      } else {
-        services.heartbeats().ended(node(), presence);
-      }
-    }
-    if (wasLive) {
-      writes.add(
-          tx -> finish(tx, presence),
-          presence == Presence.UNINSTALLED ? this::uninstalled : () -> {});
-    }
-  }
-
-  private void uninstalled() {
-    services.departures().uninstalled();
-    services.heartbeats().forgotten(node());
-  }
-
-  private void finish(Tx tx, Presence presence) {
-    tx.sessions().path(node(), generation, services.registry().path(peer));
-    var _ =
-        services
-            .departures()
-            .end(
-                tx,
-                new Departures.Ended(
-                    node(),
-                    generation,
-                    presence,
-                    services.clock().millis(),
-                    peer.identity().uri()));
   }
 }

@@ -2,8 +2,6 @@ package dev.towline.manager.session;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.towline.proto.v1.DirectiveResult;
-import dev.towline.proto.v1.ManagerFrame;
-import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.SignedResult;
 import java.security.cert.X509Certificate;
@@ -50,14 +48,8 @@ final class ResultIntake {
         () -> {
           services.actions().changed(result.getDirectiveId());
           link.send(
-              ManagerFrame.newBuilder()
-                  .setAck(
-                      RecordAck.newBuilder()
-                          .setRecordClass(RecordClass.RECORD_CLASS_RESULT)
-                          .setEpoch(result.getEpoch())
-                          .setSequence(result.getRecordSequence())
-                          .setBy(RecordAck.By.MANAGER))
-                  .build());
+              ManagerFrames.stored(
+                  RecordClass.RECORD_CLASS_RESULT, result.getEpoch(), result.getRecordSequence()));
         });
   }
 
