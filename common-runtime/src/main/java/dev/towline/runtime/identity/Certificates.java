@@ -7,6 +7,7 @@ import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 
 /** Certificates to and from DER. */
 public final class Certificates {
@@ -41,6 +42,16 @@ public final class Certificates {
    */
   public static List<X509Certificate> fromProto(Collection<com.google.protobuf.ByteString> ders) {
     return parseAll(ders.stream().map(com.google.protobuf.ByteString::toByteArray).toList());
+  }
+
+  /** Like {@link #fromProto}; empty when one of them is no X.509 certificate. */
+  public static Optional<List<X509Certificate>> readable(
+      Collection<com.google.protobuf.ByteString> ders) {
+    try {
+      return Optional.of(fromProto(ders));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
+    }
   }
 
   public static List<com.google.protobuf.ByteString> toProto(List<X509Certificate> certificates) {

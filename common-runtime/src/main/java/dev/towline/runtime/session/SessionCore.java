@@ -1,7 +1,6 @@
 package dev.towline.runtime.session;
 
 import com.google.protobuf.ByteString;
-import dev.towline.proto.state.v1.StoredResult;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.CertificateRenewed;
 import dev.towline.proto.v1.DirectiveKind;
@@ -16,8 +15,6 @@ import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.ProbeAnswer;
 import dev.towline.proto.v1.RecordAck;
-import dev.towline.proto.v1.RenewCertificate;
-import dev.towline.proto.v1.SecurityEvent;
 import dev.towline.proto.v1.SignedDirective;
 import dev.towline.proto.v1.TrustUpdate;
 import dev.towline.proto.v1.TrustedRoots;
@@ -26,19 +23,13 @@ import dev.towline.proto.v1.Welcome;
 import dev.towline.runtime.directive.DirectiveRefusal;
 import dev.towline.runtime.directive.DirectiveVerdict;
 import dev.towline.runtime.directive.DirectiveVerifier;
-import dev.towline.runtime.identity.CertificateRequests;
 import dev.towline.runtime.identity.Certificates;
 import dev.towline.runtime.identity.IssuedIdentity;
-import dev.towline.runtime.identity.Keys;
 import dev.towline.runtime.sealed.RecordSeal;
-import java.security.KeyPair;
 import java.security.SecureRandom;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -65,11 +56,11 @@ final class SessionCore {
   private final DirectiveVerifier verifier;
   private final Predicate<DirectiveKind> handled;
   private final HeartbeatSource source;
-  private final SecureRandom random;
+  private final Renewals renewals;
+  private final RecordOutbox outbox;
   private final ByteString nonce;
   private final List<SessionOutput> outputs = new ArrayList<>();
   private final Set<String> reported = new HashSet<>();
-  private final Set<String> sentEvents = new HashSet<>();
   private final Map<String, ModuleStatus> sentModules = new HashMap<>();
   private final Map<String, Long> sentCounters = new HashMap<>();
 
@@ -89,23 +80,7 @@ final class SessionCore {
   private long ackNumber;
   private long ackDue = Long.MAX_VALUE;
   private long fetchAgain = Long.MIN_VALUE;
-  private SessionJournal.RecordId lastSent = new SessionJournal.RecordId(0, 0);
-  private final Deque<Sent> unacknowledged = new ArrayDeque<>();
-  private @Nullable KeyPair renewalKey;
-  private @Nullable KeyPair rsaKey;
-  private Supplier<Optional<Instant>> rsaDue = Optional::empty;
-  private boolean rsaAtOnce;
   private Predicate<Instant> timeFits = _ -> true;
-  private Instant renewAt;
-  private long renewCheck;
-
-  /** A result under way. */
-  private record Sent(SessionJournal.RecordId id, int size) {
-    boolean coveredBy(RecordAck ack) {
-      return id.epoch() == ack.getEpoch()
-          && Long.compareUnsigned(id.sequence(), ack.getSequence()) <= 0;
-    }
-  }
 
   SessionCore(
       NodeLedger ledger,
@@ -119,11 +94,11 @@ final class SessionCore {
     this.verifier = verifier;
     this.handled = handled;
     this.source = source;
-    this.random = random;
+    this.renewals = new Renewals(identity, random);
+    this.outbox = new RecordOutbox(ledger, identity, this::send);
     byte[] bytes = new byte[32];
     random.nextBytes(bytes);
     this.nonce = ByteString.copyFrom(bytes);
-    this.renewAt = identity.halfLife();
   }
 
   /** Whether a manager's word on the time is to be believed. */
@@ -133,7 +108,7 @@ final class SessionCore {
 
   /** When an RSA certificate is due beside the usual one; empty when none is wanted. */
   void rsaDue(Supplier<Optional<Instant>> due) {
-    rsaDue = due;
+    renewals.rsaDue(due);
   }
 
   /** Says hello. */
@@ -227,9 +202,7 @@ final class SessionCore {
     if (now - nextHeartbeat >= 0) {
       heartbeat(now);
     }
-    if (now - renewCheck >= 0) {
-      renew(now);
-    }
+    renew(now);
   }
 
   /** Between heartbeats, as it holds now. */
@@ -258,7 +231,7 @@ final class SessionCore {
 
   /** What the manager has not acknowledged. */
   int owed() {
-    return ledger.journal().results().size() + ledger.journal().events().size();
+    return outbox.owed();
   }
 
   /** What it ordered and is not finished. */
@@ -271,32 +244,13 @@ final class SessionCore {
     if (!welcomed || over) {
       return Long.MAX_VALUE;
     }
-    return Math.min(Math.min(nextHeartbeat, ackDue), renewCheck);
+    return Math.min(Math.min(nextHeartbeat, ackDue), renewals.deadline());
   }
 
   /** Sends results and events that are new since the last call. */
   void flush() {
-    if (!welcomed || over) {
-      return;
-    }
-    int bytes = unacknowledged.stream().mapToInt(Sent::size).sum();
-    for (StoredResult result :
-        ledger
-            .journal()
-            .resultsAfter(lastSent, SessionTimings.RESULT_WINDOW - unacknowledged.size())) {
-      int size = result.getSerializedSize();
-      if (bytes > 0 && bytes + size > SessionTimings.RESULT_WINDOW_BYTES) {
-        break;
-      }
-      bytes += size;
-      lastSent = new SessionJournal.RecordId(result.getEpoch(), result.getRecordSequence());
-      unacknowledged.add(new Sent(lastSent, size));
-      send(AgentFrame.newBuilder().setResult(NodeLedger.signed(result, identity)));
-    }
-    for (SecurityEvent event : ledger.journal().events()) {
-      if (sentEvents.add(event.getId())) {
-        send(AgentFrame.newBuilder().setSecurityEvent(event));
-      }
+    if (welcomed && !over) {
+      outbox.flush();
     }
   }
 
@@ -354,15 +308,15 @@ final class SessionCore {
     if (welcome.getRootsCount() > 0) {
       roots(welcome.getRetiredRootsList(), welcome.getRootsList());
     }
-    renewCheck = now;
+    renewals.begin(now);
     heartbeat(now);
     flush();
     tick(now);
   }
 
   private void roots(List<ByteString> retired, List<ByteString> offered) {
-    var before = parsed(retired);
-    var present = parsed(offered);
+    var before = Certificates.readable(retired);
+    var present = Certificates.readable(offered);
     if (before.isPresent() && present.isPresent()) {
       outputs.add(new SessionOutput.Roots(before.get(), present.get()));
     }
@@ -371,9 +325,7 @@ final class SessionCore {
   private void trust(TrustUpdate update, long now) {
     roots(update.getRetiredRootsList(), update.getRootsList());
     if (update.getRenew()) {
-      renewAt = Instant.EPOCH;
-      rsaAtOnce = rsaDue.get().isPresent();
-      renewCheck = now;
+      renewals.atOnce(now);
       renew(now);
     }
   }
@@ -536,15 +488,8 @@ final class SessionCore {
       return;
     }
     switch (ack.getRecordClass()) {
-      case RECORD_CLASS_RESULT -> {
-        ledger.journal().freeResults(ack.getEpoch(), ack.getSequence());
-        unacknowledged.removeIf(sent -> sent.coveredBy(ack));
-        flush();
-      }
-      case RECORD_CLASS_SECURITY_EVENT -> {
-        ledger.journal().freeEvent(ack.getId());
-        sentEvents.remove(ack.getId());
-      }
+      case RECORD_CLASS_RESULT -> outbox.resultsStored(ack);
+      case RECORD_CLASS_SECURITY_EVENT -> outbox.eventStored(ack.getId());
       case RECORD_CLASS_LOG ->
           outputs.add(new SessionOutput.LogStored(ack.getEpoch(), ack.getSequence()));
       case RECORD_CLASS_DEPARTURE, RECORD_CLASS_UNSPECIFIED, UNRECOGNIZED -> {}
@@ -552,85 +497,27 @@ final class SessionCore {
   }
 
   private void renew(long now) {
-    Instant time = ledger.now();
-    Instant rsaAt = rsaDue.get().orElse(Instant.MAX);
-    boolean due = !time.isBefore(renewAt);
-    boolean rsa = rsaAtOnce || !time.isBefore(rsaAt);
-    if (!due && !rsa) {
-      // Looked at again now and then, because the manager's clock may move.
-      Instant next = renewAt.isBefore(rsaAt) ? renewAt : rsaAt;
-      Duration left = Duration.between(time, next);
-      renewCheck = now + Math.min(left.toNanos(), Duration.ofHours(1).toNanos());
-      return;
-    }
-    RenewCertificate.Builder wanted = RenewCertificate.newBuilder();
-    if (due) {
-      KeyPair key = Keys.newP256(random);
-      renewalKey = key;
-      wanted.setCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)));
-    }
-    if (rsa) {
-      KeyPair key = Keys.newRsa(random);
-      rsaKey = key;
-      wanted.setRsaCertificateRequest(ByteString.copyFrom(CertificateRequests.create(key)));
-    }
-    renewCheck = now + SessionTimings.REQUEST_LIMIT.toNanos();
-    send(AgentFrame.newBuilder().setRenew(wanted));
+    renewals
+        .request(ledger.now(), now)
+        .ifPresent(wanted -> send(AgentFrame.newBuilder().setRenew(wanted)));
   }
 
   private void renewed(CertificateRenewed renewed) {
-    if (renewed.getRsaChainCount() > 0) {
-      renewedRsa(renewed);
+    boolean rsa = renewed.getRsaChainCount() > 0;
+    if (rsa) {
+      taken(renewals.rsa(renewed), "an RSA certificate came that was not asked for");
     }
-    if (renewed.getChainCount() == 0 && renewed.getRsaChainCount() > 0) {
-      return;
+    if (!rsa || renewed.getChainCount() > 0) {
+      taken(renewals.usual(renewed), "a certificate came that was not asked for");
     }
-    KeyPair key = renewalKey;
-    var chain = parsed(renewed.getChainList());
-    var roots = parsed(renewed.getRootsList());
-    var retired = parsed(renewed.getRetiredRootsList());
-    if (key == null
-        || chain.isEmpty()
-        || chain.get().isEmpty()
-        || roots.isEmpty()
-        || retired.isEmpty()
-        || !chain.get().getFirst().getPublicKey().equals(key.getPublic())) {
-      ledger.event("renewal.unasked", "a certificate came that was not asked for");
-      flush();
-      return;
-    }
-    renewalKey = null;
-    // This conversation keeps its certificate; the next one renews again if this came to nothing.
-    renewAt = identity.expires();
-    outputs.add(
-        new SessionOutput.Renewed(
-            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get()),
-            retired.get(),
-            roots.get()));
   }
 
-  private void renewedRsa(CertificateRenewed renewed) {
-    KeyPair key = rsaKey;
-    var chain = parsed(renewed.getRsaChainList());
-    if (key == null
-        || chain.isEmpty()
-        || !chain.get().getFirst().getPublicKey().equals(key.getPublic())) {
-      ledger.event("renewal.unasked", "an RSA certificate came that was not asked for");
+  private void taken(Optional<SessionOutput> certificate, String otherwise) {
+    if (certificate.isPresent()) {
+      outputs.add(certificate.get());
+    } else {
+      ledger.event("renewal.unasked", otherwise);
       flush();
-      return;
-    }
-    rsaKey = null;
-    rsaAtOnce = false;
-    outputs.add(
-        new SessionOutput.RenewedRsa(
-            new IssuedIdentity(identity.identity(), key.getPrivate(), chain.get())));
-  }
-
-  private static Optional<List<X509Certificate>> parsed(List<ByteString> ders) {
-    try {
-      return Optional.of(Certificates.fromProto(ders));
-    } catch (IllegalArgumentException e) {
-      return Optional.empty();
     }
   }
 
