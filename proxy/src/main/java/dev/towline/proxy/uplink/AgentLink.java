@@ -19,7 +19,7 @@ public final class AgentLink {
   final String source;
 
   /** The lane that carries the session; null while it isn't announced. */
-  UplinkMux.@Nullable Lane lane;
+  @Nullable Lane lane;
 
   /** The session number on the uplink; 0 while it isn't announced. */
   long number;

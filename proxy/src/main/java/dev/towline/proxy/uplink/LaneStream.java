@@ -26,7 +26,7 @@ final class LaneStream extends ClientCall.Listener<DownlinkFrame> implements Lan
   private final UplinkMux mux;
   private final UplinkHello hello;
   private final Owner owner;
-  private UplinkMux.@Nullable Lane lane;
+  private @Nullable Lane lane;
   private boolean ended;
 
   /** Hears once that the lane is up, if it comes up, and once that it is over. */
@@ -127,7 +127,7 @@ final class LaneStream extends ClientCall.Listener<DownlinkFrame> implements Lan
     }
     ended = true;
     channel.shutdownNow();
-    UplinkMux.Lane was = lane;
+    Lane was = lane;
     lane = null;
     if (was != null) {
       mux.laneDown(was);

@@ -10,7 +10,6 @@ import dev.towline.proto.v1.OpenSession;
 import dev.towline.proto.v1.ProxyNotice;
 import dev.towline.proto.v1.RecordAck;
 import dev.towline.proto.v1.SignedLogBatch;
-import dev.towline.proto.v1.SpoolQueue;
 import dev.towline.proto.v1.UpFrame;
 import dev.towline.proto.v1.UplinkFrame;
 import dev.towline.proto.v1.UplinkHello;
@@ -18,10 +17,8 @@ import dev.towline.proto.v1.UplinkReport;
 import dev.towline.proto.v1.UplinkWelcome;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.SequencedSet;
 import java.util.concurrent.Executor;
 import java.util.function.BiPredicate;
@@ -64,10 +61,8 @@ public final class UplinkMux {
   private final SequencedSet<AgentLink> paused = new LinkedHashSet<>();
   private final SequencedSet<AgentLink> stalled = new LinkedHashSet<>();
   private final Counts counts = new Counts();
-  private KeptQueue kept = KeptQueue.NONE;
+  private final KeptWay kept = new KeptWay();
   private Executor serial = Runnable::run;
-  private @Nullable Lane keptLane;
-  private long way;
   private long lastNumber;
   private boolean draining;
 
@@ -87,38 +82,8 @@ public final class UplinkMux {
    * @param order runs what comes from other threads in the serial order
    */
   public void kept(KeptQueue queue, Executor order) {
-    kept = queue;
     serial = order;
-    kept.way(keptLane == null ? 0 : way);
-  }
-
-  /** One stream of the uplink that is up. */
-  public static final class Lane {
-    final LanePort port;
-    final UplinkHello.Lane kind;
-    final int initialCredit;
-    final Map<Long, AgentLink> sessions = new HashMap<>();
-    final ArrayDeque<AgentLink> queue = new ArrayDeque<>();
-    final ArrayDeque<UplinkFrame> records = new ArrayDeque<>();
-    final ArrayDeque<UplinkFrame> bulk = new ArrayDeque<>();
-    long bulkBytes;
-
-    Lane(LanePort port, UplinkHello.Lane kind, int initialCredit) {
-      this.port = port;
-      this.kind = kind;
-      this.initialCredit = initialCredit;
-    }
-
-    /** What is kept and waits for this lane. */
-    void forgetKept() {
-      records.clear();
-      bulk.clear();
-      bulkBytes = 0;
-    }
-
-    boolean control() {
-      return kind == UplinkHello.Lane.CONTROL;
-    }
+    kept.attach(queue);
   }
 
   // Lanes
@@ -132,7 +97,7 @@ public final class UplinkMux {
       meter.reset(welcome.getSessionsPerSecond(), nanoClock.getAsLong());
     }
     lanes.add(lane);
-    chooseKeptLane();
+    kept.choose(lanes);
     announce();
     return lane;
   }
@@ -146,7 +111,7 @@ public final class UplinkMux {
     lane.sessions.clear();
     lane.queue.clear();
     lane.forgetKept();
-    chooseKeptLane();
+    kept.choose(lanes);
     for (AgentLink link : orphans) {
       detach(link);
       if (link.portGone) {
@@ -171,23 +136,15 @@ public final class UplinkMux {
         takeTurn(link, lane);
       }
     }
-    sendBulk(lane);
+    lane.sendKept();
     resumePaused();
     announce();
   }
 
   /** A frame of the manager. */
   public void laneFrame(Lane lane, DownlinkFrame frame) {
-    if (frame.hasShare()) {
-      if (lane == keptLane) {
-        kept.share(frame.getShare().getBandwidth());
-      }
-      return;
-    }
-    if (frame.hasKeptAck()) {
-      if (lane == keptLane) {
-        kept.acknowledged(frame.getKeptAck());
-      }
+    if (frame.hasShare() || frame.hasKeptAck()) {
+      kept.heard(lane, frame);
       return;
     }
     AgentLink link = lane.sessions.get(frame.getSession());
@@ -219,7 +176,7 @@ public final class UplinkMux {
     waiting.add(link);
     announce();
     if (isAlone()) {
-      kept.changed(change(link).setCame(true).setSourceAddress(source).build());
+      kept.queue().changed(change(link).setCame(true).setSourceAddress(source).build());
     }
     return link;
   }
@@ -236,8 +193,11 @@ public final class UplinkMux {
       case UPSTREAM -> link.current = link.number != 0 && frame.getUpstream() == link.upstream;
       case LOG_BATCH -> logUp(link, frame.getLogBatch());
       case RECORD -> {
-        if (!kept.keep(
-            link.identity, frame.getRecord(), ack -> serial.execute(() -> logKept(link, ack)))) {
+        if (!kept.queue()
+            .keep(
+                link.identity,
+                frame.getRecord(),
+                ack -> serial.execute(() -> logKept(link, ack)))) {
           counts.recordsDropped++;
         }
       }
@@ -343,7 +303,7 @@ public final class UplinkMux {
 
   public UplinkStats stats() {
     int announced = lanes.stream().mapToInt(lane -> lane.sessions.size()).sum();
-    long bulk = lanes.stream().mapToLong(lane -> lane.bulkBytes).sum();
+    long bulk = lanes.stream().mapToLong(Lane::keptBytes).sum();
     return new UplinkStats(
         links.size(),
         announced,
@@ -374,7 +334,7 @@ public final class UplinkMux {
       link.upCredit = lane.initialCredit;
       link.downCredit = lane.initialCredit;
       lane.sessions.put(link.number, link);
-      send(
+      kept.beside(
           lane,
           UplinkFrame.newBuilder()
               .setSession(link.number)
@@ -453,7 +413,7 @@ public final class UplinkMux {
   }
 
   private void logUp(AgentLink link, SignedLogBatch batch) {
-    if (!kept.keep(link.identity, batch, ack -> serial.execute(() -> logKept(link, ack)))) {
+    if (!kept.queue().keep(link.identity, batch, ack -> serial.execute(() -> logKept(link, ack)))) {
       counts.logDropped++;
     }
   }
@@ -464,67 +424,18 @@ public final class UplinkMux {
     }
   }
 
-  /** The spool is drained over one lane at a time, a bulk lane where there is one. */
-  private void chooseKeptLane() {
-    Lane best = null;
-    for (Lane lane : lanes) {
-      if (best == null || best.control() && !lane.control()) {
-        best = lane;
-      }
-    }
-    Lane present = keptLane;
-    if (best == present) {
-      return;
-    }
-    if (present != null) {
-      if (best != null && lanes.contains(present) && best.control() == present.control()) {
-        return;
-      }
-      present.forgetKept();
-    }
-    keptLane = best;
-    way++;
-    kept.way(best == null ? 0 : way);
-  }
-
   /**
    * Sends a record of the spool behind everything else on its lane; ignored when that way is gone.
    *
-   * @param number of the way it is meant for
+   * @param way it is meant for
    */
-  public void sendKept(long number, KeptRecord record) {
-    Lane lane = keptLane;
-    if (lane == null || number != way) {
-      return;
-    }
-    UplinkFrame frame = UplinkFrame.newBuilder().setKept(record).build();
-    lane.bulkBytes += frame.getSerializedSize();
-    (record.getQueue() == SpoolQueue.SPOOL_QUEUE_RECORDS ? lane.records : lane.bulk).add(frame);
-    sendBulk(lane);
+  public void sendKept(long way, KeptRecord record) {
+    kept.send(way, record);
   }
 
-  /** Tells the manager how the spool stands; ahead of what is kept, and not of its kind. */
-  public void sendReport(long number, UplinkReport report) {
-    Lane lane = keptLane;
-    if (lane != null && number == way && lane.port.isReady()) {
-      send(lane, UplinkFrame.newBuilder().setReport(report).build());
-    }
-  }
-
-  private void send(Lane lane, UplinkFrame frame) {
-    kept.sentBeside(WireBytes.of(frame.getSerializedSize()));
-    lane.port.send(frame);
-  }
-
-  private void sendBulk(Lane lane) {
-    while (lane.queue.isEmpty() && lane.port.isReady()) {
-      UplinkFrame frame = lane.records.isEmpty() ? lane.bulk.poll() : lane.records.poll();
-      if (frame == null) {
-        return;
-      }
-      lane.bulkBytes -= frame.getSerializedSize();
-      lane.port.send(frame);
-    }
+  /** Tells the manager how the spool stands; ignored when that way is gone. */
+  public void sendReport(long way, UplinkReport report) {
+    kept.report(way, report);
   }
 
   /** Sends what the session has to say now, or takes its turn in the lane's queue. */
@@ -556,15 +467,15 @@ public final class UplinkMux {
     ByteString bytes = link.pendingUp;
     String close = link.closeUp;
     if (link.pendingUpCredit > 0 && close == null) {
-      send(lane, upFrame(link).setCredit(link.pendingUpCredit).build());
+      kept.beside(lane, upFrame(link).setCredit(link.pendingUpCredit).build());
       link.pendingUpCredit = 0;
     } else if (bytes != null) {
       link.pendingUp = null;
       upBudget.give(bytes.size());
       counts.bytesUp += bytes.size();
-      send(lane, upFrame(link).setSealed(bytes).build());
+      kept.beside(lane, upFrame(link).setSealed(bytes).build());
     } else if (close != null) {
-      send(lane, upFrame(link).setClose(CloseSession.newBuilder().setCode(close)).build());
+      kept.beside(lane, upFrame(link).setClose(CloseSession.newBuilder().setCode(close)).build());
       lane.sessions.remove(link.number);
       detach(link);
     }
@@ -667,7 +578,7 @@ public final class UplinkMux {
   private void forgetPort(AgentLink link, String code) {
     link.portGone = true;
     if (isAlone()) {
-      kept.changed(change(link).setCode(code).build());
+      kept.queue().changed(change(link).setCode(code).build());
     }
     clearDown(link);
     links.remove(link);

@@ -181,7 +181,7 @@ final class SimulatedFleet {
     final ArrayDeque<UplinkFrame> toManager = new ArrayDeque<>();
     final ArrayDeque<DownlinkFrame> toProxy = new ArrayDeque<>();
     final Map<Long, Session> sessions = new HashMap<>();
-    UplinkMux.Lane lane;
+    Lane lane;
     boolean stalled;
 
     Wire(UplinkHello.Lane kind) {

@@ -102,7 +102,7 @@ class UplinkMuxTest {
     }
   }
 
-  private UplinkMux.Lane lane;
+  private Lane lane;
 
   @BeforeEach
   void raise() {
