@@ -1,11 +1,9 @@
 package dev.towline.agent;
 
+import dev.towline.runtime.program.CommandGroup;
+import dev.towline.runtime.program.ProgramLine;
 import dev.towline.runtime.telemetry.BuildInfo;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** The command line of towline-agent. */
 @Command(
@@ -20,18 +18,10 @@ import picocli.CommandLine.Spec;
       ImageCommand.class,
       DoctorCommand.class
     })
-public final class AgentMain implements Runnable {
-  @Spec private CommandSpec command = CommandSpec.create();
-
+public final class AgentMain extends CommandGroup {
   private AgentMain() {}
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new AgentMain()).execute(args));
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(
-        command.commandLine(), "no command given (expected: run, status, config, image or doctor)");
+    System.exit(ProgramLine.of(new AgentMain()).execute(args));
   }
 }

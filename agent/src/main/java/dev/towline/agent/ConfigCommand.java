@@ -1,13 +1,12 @@
 package dev.towline.agent;
 
-import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.config.SettingValue;
+import dev.towline.runtime.program.CommandGroup;
+import dev.towline.runtime.program.ShowSettings;
 import dev.towline.runtime.telemetry.BuildInfo;
-import java.util.concurrent.Callable;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** The agent's configuration. */
 @Command(
@@ -16,35 +15,14 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
     subcommands = ConfigCommand.Show.class)
-final class ConfigCommand implements Runnable {
-  @Spec private CommandSpec command = CommandSpec.create();
-
-  @Override
-  public void run() {
-    throw new ParameterException(command.commandLine(), "no command given (expected: show)");
-  }
-
+final class ConfigCommand extends CommandGroup {
   /** Each value and where it came from. */
-  @Command(
-      name = "show",
-      description = "Shows each value and where it came from.",
-      mixinStandardHelpOptions = true,
-      versionProvider = BuildInfo.class)
-  static final class Show implements Callable<Integer> {
+  static final class Show extends ShowSettings {
     @Mixin private SettingsOptions options = new SettingsOptions();
 
     @Override
-    public Integer call() {
-      try {
-        options
-            .resolve()
-            .forEach((key, origin) ->
-                System.out.printf("%s: %s  # %s%n", key, origin.value(), origin.source()));
-        return 0;
-      } catch (TowlineException e) {
-        System.err.println("towline-agent: " + e.explanation());
-        return 1;
-      }
+    protected Map<String, SettingValue> settings() {
+      return options.resolve();
     }
   }
 }

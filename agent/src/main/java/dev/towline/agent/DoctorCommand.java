@@ -30,21 +30,15 @@ final class DoctorCommand implements Callable<Integer> {
   private String snapshot = "";
 
   @Override
-  public Integer call() throws InterruptedException {
-    try {
-      Path data = AgentSettings.of(options.resolve()).data();
-      var doctor =
-          new Doctor(
-              HostCommands.real(), Path.of("/"), data.resolve("firewall"), Clock.systemUTC());
-      if (!snapshot.isEmpty()) {
-        doctor.restore(snapshot).forEach(System.out::println);
-      }
-      Doctor.Diagnosis diagnosis = doctor.look();
-      diagnosis.lines().forEach(System.out::println);
-      return diagnosis.healthy() ? 0 : 1;
-    } catch (IOException e) {
-      System.err.println("towline-agent: " + e.getMessage());
-      return 1;
+  public Integer call() throws IOException, InterruptedException {
+    Path data = AgentSettings.of(options.resolve()).data();
+    var doctor =
+        new Doctor(HostCommands.real(), Path.of("/"), data.resolve("firewall"), Clock.systemUTC());
+    if (!snapshot.isEmpty()) {
+      doctor.restore(snapshot).forEach(System.out::println);
     }
+    Doctor.Diagnosis diagnosis = doctor.look();
+    diagnosis.lines().forEach(System.out::println);
+    return diagnosis.healthy() ? 0 : 1;
   }
 }

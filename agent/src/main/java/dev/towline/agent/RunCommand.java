@@ -1,17 +1,14 @@
 package dev.towline.agent;
 
-import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.ProgramLine;
+import dev.towline.runtime.program.StopHook;
 import dev.towline.runtime.telemetry.BuildInfo;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -22,58 +19,27 @@ import picocli.CommandLine.Mixin;
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class)
 final class RunCommand implements Callable<Integer> {
-  private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
-  private static final int FAILURE = 1;
-  private static final int REFUSED = 3;
-  private static final int AT_REST = 4;
+  /** A stop that takes longer is cut off; the journal knows what ran. */
+  private static final Duration STOP = Duration.ofSeconds(8);
 
   @Mixin private SettingsOptions options = new SettingsOptions();
 
   @Override
-  public Integer call() throws InterruptedException {
-    CountDownLatch left = new CountDownLatch(1);
-    try {
-      AgentSettings settings = AgentSettings.of(options.resolve());
-      var agent = new Agent(settings, Clock.systemUTC(), new SecureRandom());
-      Runtime.getRuntime()
-          .addShutdownHook(
-              new Thread(
-                  () -> {
-                    agent.stop();
-                    awaitQuietly(left);
-                  },
-                  "shutdown"));
+  public Integer call() throws IOException, ExecutionException, InterruptedException {
+    AgentSettings settings = AgentSettings.of(options.resolve());
+    var agent = new Agent(settings, Clock.systemUTC(), new SecureRandom());
+    try (var _ = StopHook.of(agent::stop, STOP)) {
       return switch (agent.run()) {
-        case Agent.End.Stopped(), Agent.End.Again() -> 0;
+        case Agent.End.Stopped(), Agent.End.Again() -> ProgramLine.OK;
         case Agent.End.Image(String line) -> {
           System.err.println("towline-agent: " + line);
-          yield AT_REST;
+          yield ProgramLine.AT_REST;
         }
         case Agent.End.Refused(String line) -> {
           System.err.println("towline-agent: refused: " + line);
-          yield REFUSED;
+          yield ProgramLine.REFUSED;
         }
       };
-    } catch (TowlineException e) {
-      System.err.println("towline-agent: " + e.explanation());
-      return FAILURE;
-    } catch (IOException | UncheckedIOException e) {
-      System.err.println("towline-agent: " + e.getMessage());
-      return FAILURE;
-    } catch (ExecutionException e) {
-      log.error("agent ends", e.getCause());
-      return FAILURE;
-    } finally {
-      left.countDown();
-    }
-  }
-
-  private static void awaitQuietly(CountDownLatch left) {
-    try {
-      // A stop that takes longer is cut off; the journal knows what ran.
-      var _ = left.await(8, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.towline.agent;
 
+import dev.towline.runtime.config.SettingValue;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -27,7 +28,7 @@ final class SettingsOptions {
   @Option(names = "--config", paramLabel = "FILE", description = "YAML file with settings.")
   private @Nullable Path config;
 
-  Map<String, AgentSettings.Origin> resolve() {
+  Map<String, SettingValue> resolve() {
     Map<String, String> flags = new LinkedHashMap<>();
     put(flags, "data", data);
     put(flags, "enrollment", enrollment);

@@ -12,6 +12,7 @@ import dev.towline.proto.v1.DirectiveReceipt.Verdict;
 import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
+import dev.towline.runtime.config.SettingValue;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.IdentityStore;
@@ -221,7 +222,7 @@ final class AgentTest {
   void settings_commandLineBeforeEnvironmentBeforeFile_andUnknownKeysAreErrors()
       throws IOException {
     Path file = Files.writeString(directory.resolve("agent.yaml"), "name: f\ndata: /f\n");
-    Map<String, AgentSettings.Origin> resolved =
+    Map<String, SettingValue> resolved =
         AgentSettings.resolve(
             Map.of("data", "/c"),
             Map.of("TOWLINE_AGENT_DATA", "/e", "TOWLINE_AGENT_CONCURRENT_ACTIONS", "9"),

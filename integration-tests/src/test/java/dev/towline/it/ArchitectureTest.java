@@ -108,6 +108,7 @@ final class ArchitectureTest {
                                 "dev.towline.runtime.identity..",
                                 "dev.towline.runtime.config..",
                                 "dev.towline.runtime.error..",
+                                "dev.towline.runtime.program..",
                                 "dev.towline.runtime.telemetry..")))));
   }
 

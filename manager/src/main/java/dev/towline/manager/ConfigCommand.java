@@ -1,13 +1,15 @@
 package dev.towline.manager;
 
+import dev.towline.runtime.config.SettingValue;
+import dev.towline.runtime.program.CommandGroup;
+import dev.towline.runtime.program.ShowSettings;
 import dev.towline.runtime.telemetry.BuildInfo;
-import java.util.Optional;
-import java.util.concurrent.Callable;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The manager's configuration. */
@@ -17,21 +19,9 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = BuildInfo.class,
     subcommands = ConfigCommand.Show.class)
-final class ConfigCommand implements Runnable {
-  @Spec private CommandSpec command = CommandSpec.create();
-
-  @Override
-  public void run() {
-    throw new ParameterException(command.commandLine(), "no command given (expected: show)");
-  }
-
+final class ConfigCommand extends CommandGroup {
   /** Each value and where it came from. */
-  @Command(
-      name = "show",
-      description = "Shows each value and where it came from.",
-      mixinStandardHelpOptions = true,
-      versionProvider = BuildInfo.class)
-  static final class Show implements Callable<Integer> {
+  static final class Show extends ShowSettings {
     @Spec private CommandSpec command = CommandSpec.create();
 
     /** Declares the options; their specifications are what is shown. */
@@ -40,25 +30,26 @@ final class ConfigCommand implements Runnable {
     private ServeOptions options = new ServeOptions();
 
     @Override
-    public Integer call() {
-      var given = command.commandLine().getParseResult();
+    protected Map<String, SettingValue> settings() {
+      Map<String, SettingValue> settings = new LinkedHashMap<>();
       for (OptionSpec option : command.options()) {
         String key = SettingsProvider.key(option);
-        if (option.usageHelp() || option.versionHelp() || key.equals("config")) {
-          continue;
+        if (!option.usageHelp() && !option.versionHelp() && !key.equals("config")) {
+          Object value = option.getValue();
+          settings.put(
+              key, new SettingValue(value == null ? "" : value.toString(), source(option)));
         }
-        Object value = option.getValue();
-        Optional<SettingsProvider.Origin> origin =
-            command.defaultValueProvider() instanceof SettingsProvider provider
-                ? provider.origin(option)
-                : Optional.empty();
-        String source =
-            given.hasMatchedOption(option)
-                ? "command line"
-                : origin.map(SettingsProvider.Origin::source).orElse("default");
-        System.out.printf("%s: %s  # %s%n", key, value == null ? "" : value, source);
       }
-      return 0;
+      return settings;
+    }
+
+    private String source(OptionSpec option) {
+      if (command.commandLine().getParseResult().hasMatchedOption(option)) {
+        return SettingValue.COMMAND_LINE;
+      }
+      return command.defaultValueProvider() instanceof SettingsProvider provider
+          ? provider.find(option).map(SettingValue::source).orElse(SettingValue.DEFAULT)
+          : SettingValue.DEFAULT;
     }
   }
 }

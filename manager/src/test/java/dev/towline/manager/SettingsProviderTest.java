@@ -3,6 +3,7 @@ package dev.towline.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.towline.runtime.config.SettingValue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,8 +27,8 @@ final class SettingsProviderTest {
             Map.of("TOWLINE_MANAGER_SESSION_PORT", "99"),
             KEYS);
     assertThat(provider.defaultValue(option("--session-port"))).isEqualTo("99");
-    assertThat(provider.origin(option("--advertise")).orElseThrow())
-        .isEqualTo(new SettingsProvider.Origin("a.example,b.example", "file " + file));
+    assertThat(provider.find(option("--advertise")).orElseThrow())
+        .isEqualTo(new SettingValue("a.example,b.example", "file " + file));
     assertThat(provider.defaultValue(option("--listen"))).isNull();
   }
 

@@ -6,17 +6,18 @@ import dev.towline.proxy.config.SettingsFiles;
 import dev.towline.proxy.control.StopRequest;
 import dev.towline.proxy.status.ProxyStatus;
 import dev.towline.proxy.status.StatusFile;
+import dev.towline.runtime.config.SettingValue;
 import dev.towline.runtime.data.DataLock;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.Membership;
-import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.facts.HostFactsReader;
 import dev.towline.runtime.identity.Role;
+import dev.towline.runtime.program.CommandGroup;
+import dev.towline.runtime.program.ProgramLine;
 import dev.towline.runtime.session.RevocationRegistry;
 import dev.towline.runtime.telemetry.BuildInfo;
 import dev.towline.runtime.tls.FleetChannels;
 import java.io.IOException;
-import java.net.BindException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -38,7 +39,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The command line of towline-proxy. */
@@ -53,14 +53,9 @@ import picocli.CommandLine.Spec;
       ProxyMain.Stop.class,
       ProxyMain.Config.class
     })
-public final class ProxyMain implements Runnable {
+public final class ProxyMain extends CommandGroup {
   private static final Logger log = LoggerFactory.getLogger(ProxyMain.class);
   private static final Path ETC = Path.of("/etc/towline/proxy.yaml");
-  private static final int FAILED = 1;
-  private static final int REFUSED = 3;
-  private static final int AT_REST = 4;
-
-  @Spec private CommandSpec command = CommandSpec.create();
 
   private ProxyMain() {}
 
@@ -69,28 +64,7 @@ public final class ProxyMain implements Runnable {
   }
 
   static CommandLine commandLine() {
-    return new CommandLine(new ProxyMain())
-        .setExecutionExceptionHandler((failure, line, parsed) -> {
-          if (failure instanceof TowlineException told) {
-            line.getErr().println("towline-proxy: " + told.explanation());
-            return FAILED;
-          }
-          if (failure instanceof IOException && failure.getCause() instanceof BindException e) {
-            line.getErr()
-                .println(
-                    "towline-proxy: a port can't be listened on: %s (%s); choose another, see"
-                            .formatted(failure.getMessage(), e.getMessage())
-                        + " 'towline-proxy config show'");
-            return FAILED;
-          }
-          log.error("towline-proxy failed", failure);
-          return FAILED;
-        });
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(command.commandLine(), "no command given");
+    return ProgramLine.of(new ProxyMain());
   }
 
   /** Where the settings are, and those that the command line sets. */
@@ -149,7 +123,7 @@ public final class ProxyMain implements Runnable {
       if (httpPorts != null) {
         flags.put("http-ports", httpPorts);
       }
-      return settings.with(flags, "command line");
+      return settings.with(flags, SettingValue.COMMAND_LINE);
     }
 
     Path kept() {
@@ -206,7 +180,7 @@ public final class ProxyMain implements Runnable {
                       threads));
           case Membership.Start.Refused(String line) -> {
             System.err.println("towline-proxy: refused: " + line);
-            yield REFUSED;
+            yield ProgramLine.REFUSED;
           }
           case Membership.Start.Stopped() -> 0;
         };
@@ -222,9 +196,9 @@ public final class ProxyMain implements Runnable {
         proxy.close();
         log.info("stopped; started again on this host only");
         // What keeps programs running leaves alone one that ends like this.
-        return AT_REST;
+        return ProgramLine.AT_REST;
       }
-      return FAILED;
+      return ProgramLine.FAILED;
     }
   }
 
@@ -245,7 +219,7 @@ public final class ProxyMain implements Runnable {
       var out = spec.commandLine().getOut();
       if (status.isEmpty()) {
         out.println("not running (no recent status in " + where.data + ")");
-        return FAILED;
+        return ProgramLine.FAILED;
       }
       ProxyStatus now = status.get();
       out.println("state     " + (now.online() ? "online" : "offline"));
@@ -267,7 +241,7 @@ public final class ProxyMain implements Runnable {
       if (!now.kept().isEmpty()) {
         out.println("kept      " + now.kept());
       }
-      return now.online() ? 0 : FAILED;
+      return now.online() ? 0 : ProgramLine.FAILED;
     }
   }
 
@@ -312,7 +286,7 @@ public final class ProxyMain implements Runnable {
                       + refused.get()
                       + "; disconnect them first (towline proxies disconnect CLUSTER), start"
                       + " another proxy of the cluster, or stop with --force");
-          return FAILED;
+          return ProgramLine.FAILED;
         }
         if (!ProcessHandle.of(pid.get()).map(ProcessHandle::isAlive).orElse(false)) {
           out.println("towline-proxy is stopped");
@@ -323,7 +297,7 @@ public final class ProxyMain implements Runnable {
       spec.commandLine()
           .getErr()
           .println("towline-proxy: not stopped within " + LIMIT.toSeconds() + " s; see its log");
-      return FAILED;
+      return ProgramLine.FAILED;
     }
 
     private static Optional<Long> running(StatusFile file) {
@@ -338,14 +312,7 @@ public final class ProxyMain implements Runnable {
       description = "About the settings.",
       mixinStandardHelpOptions = true,
       subcommands = ConfigShow.class)
-  static final class Config implements Runnable {
-    @Spec private CommandSpec spec = CommandSpec.create();
-
-    @Override
-    public void run() {
-      throw new ParameterException(spec.commandLine(), "no command given");
-    }
-  }
+  static final class Config extends CommandGroup {}
 
   @Command(
       name = "show",

@@ -1,11 +1,11 @@
 package dev.towline.relay;
 
 import dev.towline.proto.v1.RelayTarget;
-import dev.towline.relay.RelaySettings.Origin;
 import dev.towline.relay.child.ChildSettings;
 import dev.towline.relay.link.Addresses;
 import dev.towline.relay.link.LinkPace;
 import dev.towline.relay.parent.ParentSettings;
+import dev.towline.runtime.config.SettingValue;
 import dev.towline.runtime.relay.RelayTuning;
 import dev.towline.runtime.tls.ServerAddress;
 import java.net.InetAddress;
@@ -64,7 +64,8 @@ record RelayPlan(
   private static List<ServerAddress> managerAddresses(
       RelaySettings settings, String key, int defaultPort) {
     boolean fromPairing =
-        settings.all().get(key) instanceof Origin origin && origin.source().equals("pairing");
+        settings.all().get(key) instanceof SettingValue setting
+            && setting.source().equals("pairing");
     return settings.flag("child") && fromPairing
         ? List.of()
         : addresses(settings, key, defaultPort);

@@ -1,6 +1,7 @@
 package dev.towline.proxy.config;
 
-import dev.towline.runtime.error.ErrorCode;
+import dev.towline.runtime.config.SettingSources;
+import dev.towline.runtime.config.SettingValue;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
@@ -17,8 +18,6 @@ import java.util.StringJoiner;
  * defaults, what enrollment brought, the file, the environment, the command line.
  */
 public final class ProxySettings {
-  public static final ErrorCode INVALID = ErrorCode.user("CONFIGURATION_INVALID");
-
   private static final String LISTEN = "listen";
   private static final String PORT = "port";
   private static final String HTTP_PORTS = "http-ports";
@@ -37,7 +36,7 @@ public final class ProxySettings {
   private record Value(List<String> texts, String source) {}
 
   public ProxySettings() {
-    String source = "default";
+    String source = SettingValue.DEFAULT;
     put(LISTEN, List.of("0.0.0.0"), source);
     put(PORT, List.of("443"), source);
     put(HTTP_PORTS, List.of("80", "8080"), source);
@@ -105,7 +104,7 @@ public final class ProxySettings {
     }
     if (!found.isEmpty()) {
       throw new TowlineException(
-          INVALID, String.join("; ", found), "see 'towline-proxy config show'");
+          SettingSources.INVALID, String.join("; ", found), "see 'towline-proxy config show'");
     }
     return new ProxyConfig(
         listen,

@@ -1,5 +1,6 @@
 package dev.towline.proxy.config;
 
+import dev.towline.runtime.config.SettingSources;
 import dev.towline.runtime.enroll.NodeConfig;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.tls.ServerAddress;
@@ -43,7 +44,7 @@ public final class SettingsFiles {
       root = YAML.readTree(Files.readString(file));
     } catch (IOException | JacksonException e) {
       throw new TowlineException(
-          ProxySettings.INVALID,
+          SettingSources.INVALID,
           "%s can't be read: %s".formatted(file, e.getMessage()),
           "correct the file",
           e);
