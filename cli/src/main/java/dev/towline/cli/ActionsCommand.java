@@ -11,6 +11,7 @@ import dev.towline.proto.v1.CancelActionRequest;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.ListActionsRequest;
 import dev.towline.proto.v1.ListActionsResponse;
+import dev.towline.runtime.program.CommandGroup;
 import java.time.Instant;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,17 +36,17 @@ final class ActionsCommand extends CommandGroup {
   int list(
       @Option(names = "--limit", defaultValue = "20", description = "default: 20") int limit,
       @Mixin OutputOptions output) {
-    ListActionsResponse actions;
-    try (var client = context.connect()) {
-      actions =
-          client.actions().listActions(ListActionsRequest.newBuilder().setPageSize(limit).build());
-    }
+    ListActionsResponse actions =
+        context.ask(client ->
+            client
+                .actions()
+                .listActions(ListActionsRequest.newBuilder().setPageSize(limit).build()));
     if (!output.isTable()) {
       output.print(actions, context.out());
       return ExitCodes.OK;
     }
     if (actions.getActionsCount() == 0) {
-      context.out().println("No actions yet. Run one: towline run --on all -- uname -a");
+      context.say("No actions yet. Run one: towline run --on all -- uname -a");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();
@@ -71,10 +72,9 @@ final class ActionsCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "ACTION", description = "id of the action") String id,
       @Mixin OutputOptions output) {
-    Action action;
-    try (var client = context.connect()) {
-      action = client.actions().getAction(GetActionRequest.newBuilder().setAction(id).build());
-    }
+    Action action =
+        context.ask(client ->
+            client.actions().getAction(GetActionRequest.newBuilder().setAction(id).build()));
     print(action, output);
     return ExitCodes.OK;
   }
@@ -86,11 +86,9 @@ final class ActionsCommand extends CommandGroup {
   int cancel(
       @Parameters(paramLabel = "ACTION", description = "id of the action") String id,
       @Mixin OutputOptions output) {
-    Action action;
-    try (var client = context.connect()) {
-      action =
-          client.actions().cancelAction(CancelActionRequest.newBuilder().setAction(id).build());
-    }
+    Action action =
+        context.ask(client ->
+            client.actions().cancelAction(CancelActionRequest.newBuilder().setAction(id).build()));
     print(action, output);
     return ExitCodes.OK;
   }
@@ -108,19 +106,15 @@ final class ActionsCommand extends CommandGroup {
     sheet.line("Created", Times.at(action.getCreatedMs()));
     sheet.line("Expires", Times.at(action.getExpiresMs()));
     for (ActionTarget target : action.getTargetsList()) {
-      context.out().println();
+      context.say("");
       String ending = ActionWatch.describe(target);
-      context
-          .out()
-          .println(
-              Text.printable(target.getHostName())
-                  + ": "
-                  + (ending.isEmpty() ? "succeeded" : ending));
+      context.say(
+          Text.printable(target.getHostName()) + ": " + (ending.isEmpty() ? "succeeded" : ending));
       target
           .getOutput()
           .toStringUtf8()
           .lines()
-          .forEach(line -> context.out().println("  " + Text.printable(line)));
+          .forEach(line -> context.say("  " + Text.printable(line)));
     }
   }
 

@@ -14,6 +14,7 @@ import dev.towline.proto.v1.ListAlertRoutesResponse;
 import dev.towline.proto.v1.ListAlertsRequest;
 import dev.towline.proto.v1.ListAlertsResponse;
 import dev.towline.proto.v1.SetAlertRouteRequest;
+import dev.towline.runtime.program.CommandGroup;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -48,25 +49,23 @@ final class AlertsCommand extends CommandGroup {
       @Option(names = "--host", defaultValue = "", description = "of one host, by name or id")
           String host,
       @Mixin OutputOptions output) {
-    ListAlertsResponse alerts;
-    try (var client = context.connect()) {
-      alerts =
-          client
-              .alerts()
-              .listAlerts(
-                  ListAlertsRequest.newBuilder()
-                      .setAll(all)
-                      .setMembers(members)
-                      .setHost(host)
-                      .setPageSize(PAGE)
-                      .build());
-    }
+    ListAlertsResponse alerts =
+        context.ask(client ->
+            client
+                .alerts()
+                .listAlerts(
+                    ListAlertsRequest.newBuilder()
+                        .setAll(all)
+                        .setMembers(members)
+                        .setHost(host)
+                        .setPageSize(PAGE)
+                        .build()));
     if (!output.isTable()) {
       output.print(alerts, context.out());
       return ExitCodes.OK;
     }
     if (alerts.getAlertsCount() == 0) {
-      context.out().println(all ? "No alerts." : "No open alerts.");
+      context.say(all ? "No alerts." : "No open alerts.");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();
@@ -89,10 +88,9 @@ final class AlertsCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "ID", description = "as the list shows it") long id,
       @Mixin OutputOptions output) {
-    Alert alert;
-    try (var client = context.connect()) {
-      alert = client.alerts().getAlert(GetAlertRequest.newBuilder().setAlert(id).build());
-    }
+    Alert alert =
+        context.ask(
+            client -> client.alerts().getAlert(GetAlertRequest.newBuilder().setAlert(id).build()));
     if (!output.isTable()) {
       output.print(alert, context.out());
       return ExitCodes.OK;
@@ -122,7 +120,7 @@ final class AlertsCommand extends CommandGroup {
       for (long id : ids) {
         Alert alert =
             client.alerts().clearAlert(ClearAlertRequest.newBuilder().setAlert(id).build());
-        context.out().println("Alert " + alert.getId() + " is " + state(alert) + ".");
+        context.say("Alert " + alert.getId() + " is " + state(alert) + ".");
       }
     }
     return ExitCodes.OK;
@@ -133,10 +131,9 @@ final class AlertsCommand extends CommandGroup {
       header = "Lists where alerts are told.",
       mixinStandardHelpOptions = true)
   int routes(@Mixin OutputOptions output) {
-    ListAlertRoutesResponse routes;
-    try (var client = context.connect()) {
-      routes = client.alerts().listAlertRoutes(ListAlertRoutesRequest.getDefaultInstance());
-    }
+    ListAlertRoutesResponse routes =
+        context.ask(
+            client -> client.alerts().listAlertRoutes(ListAlertRoutesRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(routes, context.out());
       return ExitCodes.OK;
@@ -172,19 +169,18 @@ final class AlertsCommand extends CommandGroup {
               names = "--password-file",
               description = "of the mail server, or the bearer token of the webhook")
           @Nullable Path passwordFile) {
-    try (var client = context.connect()) {
-      AlertRoute route =
-          client
-              .alerts()
-              .setAlertRoute(
-                  SetAlertRouteRequest.newBuilder()
-                      .setName(name)
-                      .setTarget(target)
-                      .setPassword(
-                          passwordFile == null ? "" : Passwords.read(context, passwordFile, ""))
-                      .build());
-      context.out().println("Alerts are told to " + route.getTarget() + " from now on.");
-    }
+    AlertRoute route =
+        context.ask(client ->
+            client
+                .alerts()
+                .setAlertRoute(
+                    SetAlertRouteRequest.newBuilder()
+                        .setName(name)
+                        .setTarget(target)
+                        .setPassword(
+                            passwordFile == null ? "" : Passwords.read(context, passwordFile, ""))
+                        .build()));
+    context.say("Alerts are told to " + route.getTarget() + " from now on.");
     return ExitCodes.OK;
   }
 
@@ -193,13 +189,12 @@ final class AlertsCommand extends CommandGroup {
       header = "Ends telling alerts there.",
       mixinStandardHelpOptions = true)
   int deleteRoute(@Parameters(paramLabel = "NAME", description = "name of the route") String name) {
-    try (var client = context.connect()) {
-      var _ =
-          client
-              .alerts()
-              .deleteAlertRoute(DeleteAlertRouteRequest.newBuilder().setRoute(name).build());
-    }
-    context.out().println("Route " + name + " is deleted.");
+    var _ =
+        context.ask(client ->
+            client
+                .alerts()
+                .deleteAlertRoute(DeleteAlertRouteRequest.newBuilder().setRoute(name).build()));
+    context.say("Route " + name + " is deleted.");
     return ExitCodes.OK;
   }
 

@@ -13,6 +13,7 @@ import dev.towline.proto.v1.GetCaRequest;
 import dev.towline.proto.v1.RevokeDirectiveKeyRequest;
 import dev.towline.proto.v1.RollBackCaRotationRequest;
 import dev.towline.proto.v1.RotateCaRequest;
+import dev.towline.runtime.program.CommandGroup;
 import java.time.Instant;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,10 +44,7 @@ final class CaCommand extends CommandGroup {
       header = "Shows the root and how far a change of it has come.",
       mixinStandardHelpOptions = true)
   int show(@Mixin OutputOptions output) {
-    Ca ca;
-    try (var client = context.connect()) {
-      ca = client.ca().getCa(GetCaRequest.getDefaultInstance());
-    }
+    Ca ca = context.ask(client -> client.ca().getCa(GetCaRequest.getDefaultInstance()));
     return print(ca, output);
   }
 
@@ -63,10 +61,9 @@ final class CaCommand extends CommandGroup {
       @Option(names = LEAVE, description = "also when members don't trust the new root yet")
           boolean leaveBehind,
       @Mixin OutputOptions output) {
-    Ca ca;
-    try (var client = context.connect()) {
-      ca = client.ca().rotateCa(RotateCaRequest.newBuilder().setLeaveBehind(leaveBehind).build());
-    }
+    Ca ca =
+        context.ask(client ->
+            client.ca().rotateCa(RotateCaRequest.newBuilder().setLeaveBehind(leaveBehind).build()));
     return print(ca, output);
   }
 
@@ -81,14 +78,12 @@ final class CaCommand extends CommandGroup {
       @Option(names = LEAVE, description = "also when members would be left behind")
           boolean leaveBehind,
       @Mixin OutputOptions output) {
-    Ca ca;
-    try (var client = context.connect()) {
-      ca =
-          client
-              .ca()
-              .finishCaRotation(
-                  FinishCaRotationRequest.newBuilder().setLeaveBehind(leaveBehind).build());
-    }
+    Ca ca =
+        context.ask(client ->
+            client
+                .ca()
+                .finishCaRotation(
+                    FinishCaRotationRequest.newBuilder().setLeaveBehind(leaveBehind).build()));
     return print(ca, output);
   }
 
@@ -100,10 +95,9 @@ final class CaCommand extends CommandGroup {
               + " it.",
       mixinStandardHelpOptions = true)
   int rollback(@Mixin OutputOptions output) {
-    Ca ca;
-    try (var client = context.connect()) {
-      ca = client.ca().rollBackCaRotation(RollBackCaRotationRequest.getDefaultInstance());
-    }
+    Ca ca =
+        context.ask(client ->
+            client.ca().rollBackCaRotation(RollBackCaRotationRequest.getDefaultInstance()));
     return print(ca, output);
   }
 
@@ -114,19 +108,16 @@ final class CaCommand extends CommandGroup {
   int revokeDirectiveKey(
       @Option(names = "--reason", defaultValue = "", description = "for the record")
           String reason) {
-    long number;
-    try (var client = context.connect()) {
-      number =
-          client
-              .ca()
-              .revokeDirectiveKey(RevokeDirectiveKeyRequest.newBuilder().setReason(reason).build())
-              .getRevocationListNumber();
-    }
-    context
-        .out()
-        .println(
-            "The key is revoked (revocation list %d); directives are signed with another one."
-                .formatted(number));
+    long number =
+        context.ask(client ->
+            client
+                .ca()
+                .revokeDirectiveKey(
+                    RevokeDirectiveKeyRequest.newBuilder().setReason(reason).build())
+                .getRevocationListNumber());
+    context.say(
+        "The key is revoked (revocation list %d); directives are signed with another one."
+            .formatted(number));
     return ExitCodes.OK;
   }
 
@@ -156,7 +147,7 @@ final class CaCommand extends CommandGroup {
         "%d of %d members have one of the present CA"
             .formatted(ca.getCertified(), ca.getMembers()));
     if (ca.getLeftBehindCount() > 0) {
-      context.out().println();
+      context.say("");
       var table = new Table("LEFT BEHIND", "ROLE", "LAST SEEN", "LACKS");
       for (CaMember member : ca.getLeftBehindList()) {
         table.row(

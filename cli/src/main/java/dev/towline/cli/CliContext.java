@@ -17,6 +17,7 @@ import java.time.Clock;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * What commands need from their surroundings; tests give their own.
@@ -45,6 +46,11 @@ public record CliContext(
         Terminal.ofProcess());
   }
 
+  /** A line of the answer. */
+  public void say(String line) {
+    out.println(line);
+  }
+
   /** A client of the manager that the operator has signed in to. */
   public AdminClient connect() {
     StoredLogin login = login();
@@ -52,6 +58,13 @@ public record CliContext(
         login.url(),
         connections.open(
             ManagerAddress.parse(login.url()), login.fleet(), login.roots(), login.token()));
+  }
+
+  /** One question to that manager; the connection ends with the answer. */
+  public <T> T ask(Function<AdminClient, T> question) {
+    try (var client = connect()) {
+      return question.apply(client);
+    }
   }
 
   /** The stored login, with {@code TOWLINE_URL} and {@code TOWLINE_TOKEN} taking precedence. */

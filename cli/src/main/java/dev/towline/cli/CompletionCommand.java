@@ -33,7 +33,7 @@ final class CompletionCommand implements Callable<Integer> {
       throw new TowlineException(
           Errors.USAGE, "shell: " + shell + " (expected: bash or zsh)", "towline completion bash");
     }
-    context.out().println(AutoComplete.bash("towline", TowlineCommand.commandLine(context)));
+    context.say(AutoComplete.bash("towline", TowlineCommand.commandLine(context)));
     return ExitCodes.OK;
   }
 }

@@ -8,6 +8,7 @@ import dev.towline.cli.output.Times;
 import dev.towline.proto.v1.Event;
 import dev.towline.proto.v1.ListEventsRequest;
 import dev.towline.proto.v1.ListEventsResponse;
+import dev.towline.runtime.program.CommandGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -43,24 +44,22 @@ final class EventsCommand extends CommandGroup {
           String host,
       @Option(names = "--limit", defaultValue = "50", description = "default: 50") int limit,
       @Mixin OutputOptions output) {
-    ListEventsResponse events;
-    try (var client = context.connect()) {
-      events =
-          client
-              .events()
-              .listEvents(
-                  ListEventsRequest.newBuilder()
-                      .setCode(code)
-                      .setHost(host)
-                      .setPageSize(limit)
-                      .build());
-    }
+    ListEventsResponse events =
+        context.ask(client ->
+            client
+                .events()
+                .listEvents(
+                    ListEventsRequest.newBuilder()
+                        .setCode(code)
+                        .setHost(host)
+                        .setPageSize(limit)
+                        .build()));
     if (!output.isTable()) {
       output.print(events, context.out());
       return ExitCodes.OK;
     }
     if (events.getEventsCount() == 0) {
-      context.out().println("No events.");
+      context.say("No events.");
       return ExitCodes.OK;
     }
     var table = new Table("TIME", "CODE", "SUBJECT", "DETAIL", "REPORTED BY");

@@ -8,6 +8,7 @@ import dev.towline.proto.v1.ControlFirewall.Order;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.FirewallPacket;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.CommandGroup;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,6 +10,7 @@ import dev.towline.proto.v1.Group;
 import dev.towline.proto.v1.ListGroupsRequest;
 import dev.towline.proto.v1.ListGroupsResponse;
 import dev.towline.proto.v1.RenameGroupRequest;
+import dev.towline.runtime.program.CommandGroup;
 import java.time.Instant;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,19 +37,17 @@ final class GroupsCommand extends CommandGroup {
       @Option(names = "--description", defaultValue = "", description = "for people")
           String description,
       @Mixin OutputOptions output) {
-    Group group;
-    try (var client = context.connect()) {
-      group =
-          client
-              .groups()
-              .createGroup(
-                  CreateGroupRequest.newBuilder()
-                      .setName(name)
-                      .setDescription(description)
-                      .build());
-    }
+    Group group =
+        context.ask(client ->
+            client
+                .groups()
+                .createGroup(
+                    CreateGroupRequest.newBuilder()
+                        .setName(name)
+                        .setDescription(description)
+                        .build()));
     if (output.isTable()) {
-      context.out().println("Group " + group.getName() + " is created.");
+      context.say("Group " + group.getName() + " is created.");
     } else {
       output.print(group, context.out());
     }
@@ -57,16 +56,14 @@ final class GroupsCommand extends CommandGroup {
 
   @Command(name = "list", header = "Lists groups.", mixinStandardHelpOptions = true)
   int list(@Mixin OutputOptions output) {
-    ListGroupsResponse groups;
-    try (var client = context.connect()) {
-      groups = client.groups().listGroups(ListGroupsRequest.getDefaultInstance());
-    }
+    ListGroupsResponse groups =
+        context.ask(client -> client.groups().listGroups(ListGroupsRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(groups, context.out());
       return ExitCodes.OK;
     }
     if (groups.getGroupsCount() == 0) {
-      context.out().println("No groups. Create one: towline groups create NAME");
+      context.say("No groups. Create one: towline groups create NAME");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();
@@ -90,32 +87,29 @@ final class GroupsCommand extends CommandGroup {
   int rename(
       @Parameters(paramLabel = "NAME", description = "name of the group") String name,
       @Parameters(paramLabel = "NEW-NAME", description = "its new name") String newName) {
-    try (var client = context.connect()) {
-      Group group =
-          client
-              .groups()
-              .renameGroup(
-                  RenameGroupRequest.newBuilder().setGroup(name).setNewName(newName).build());
-      context
-          .out()
-          .println(
-              "Group "
-                  + name
-                  + " is called "
-                  + group.getName()
-                  + " now, with "
-                  + group.getHosts()
-                  + " hosts.");
-    }
+    Group group =
+        context.ask(client ->
+            client
+                .groups()
+                .renameGroup(
+                    RenameGroupRequest.newBuilder().setGroup(name).setNewName(newName).build()));
+    context.say(
+        "Group "
+            + name
+            + " is called "
+            + group.getName()
+            + " now, with "
+            + group.getHosts()
+            + " hosts.");
     return ExitCodes.OK;
   }
 
   @Command(name = "delete", header = "Deletes an empty group.", mixinStandardHelpOptions = true)
   int delete(@Parameters(paramLabel = "NAME", description = "name of the group") String name) {
-    try (var client = context.connect()) {
-      var _ = client.groups().deleteGroup(DeleteGroupRequest.newBuilder().setGroup(name).build());
-    }
-    context.out().println("Group " + name + " is deleted.");
+    var _ =
+        context.ask(client ->
+            client.groups().deleteGroup(DeleteGroupRequest.newBuilder().setGroup(name).build()));
+    context.say("Group " + name + " is deleted.");
     return ExitCodes.OK;
   }
 }

@@ -15,10 +15,12 @@ import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostReport;
 import dev.towline.proto.v1.ListHostsRequest;
 import dev.towline.proto.v1.ListHostsResponse;
+import dev.towline.proto.v1.PolicyChange;
 import dev.towline.proto.v1.ReleaseHostRequest;
 import dev.towline.proto.v1.RevokeHostRequest;
 import dev.towline.proto.v1.UpdateHostsRequest;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.CommandGroup;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
@@ -64,21 +66,16 @@ final class HostsCommand extends CommandGroup {
               description = "for instance group=web,state=online or a host name (default: all)")
           String selector,
       @Mixin OutputOptions output) {
-    ListHostsResponse all;
-    try (var client = context.connect()) {
-      all = all(client, selector);
-    }
+    ListHostsResponse all = context.ask(client -> all(client, selector));
     if (!output.isTable()) {
       output.print(all, context.out());
       return ExitCodes.OK;
     }
     if (all.getHostsCount() == 0) {
-      context
-          .out()
-          .println(
-              selector.isEmpty()
-                  ? "No hosts yet. Create an install command: towline install-command create"
-                  : "No host matches " + selector + ".");
+      context.say(
+          selector.isEmpty()
+              ? "No hosts yet. Create an install command: towline install-command create"
+              : "No host matches " + selector + ".");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();
@@ -126,10 +123,9 @@ final class HostsCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "HOST", description = "name or id") String name,
       @Mixin OutputOptions output) {
-    Host host;
-    try (var client = context.connect()) {
-      host = client.hosts().getHost(GetHostRequest.newBuilder().setHost(name).build());
-    }
+    Host host =
+        context.ask(
+            client -> client.hosts().getHost(GetHostRequest.newBuilder().setHost(name).build()));
     if (output.isTable()) {
       print(host, context.out());
     } else {
@@ -151,14 +147,13 @@ final class HostsCommand extends CommandGroup {
               defaultValue = "",
               description = "why, for the host and for its peers")
           String reason) {
-    Host host;
-    try (var client = context.connect()) {
-      host =
-          client
-              .hosts()
-              .revokeHost(RevokeHostRequest.newBuilder().setHost(name).setReason(reason).build());
-    }
-    context.out().println("Host " + host.getName() + " (" + host.getId() + ") is revoked.");
+    Host host =
+        context.ask(client ->
+            client
+                .hosts()
+                .revokeHost(
+                    RevokeHostRequest.newBuilder().setHost(name).setReason(reason).build()));
+    context.say("Host " + host.getName() + " (" + host.getId() + ") is revoked.");
     return ExitCodes.OK;
   }
 
@@ -167,11 +162,10 @@ final class HostsCommand extends CommandGroup {
       header = "Takes a host out of quarantine: it is no clone.",
       mixinStandardHelpOptions = true)
   int release(@Parameters(paramLabel = "HOST", description = "name or id") String name) {
-    Host host;
-    try (var client = context.connect()) {
-      host = client.hosts().releaseHost(ReleaseHostRequest.newBuilder().setHost(name).build());
-    }
-    context.out().println("Host " + host.getName() + " (" + host.getId() + ") is released.");
+    Host host =
+        context.ask(client ->
+            client.hosts().releaseHost(ReleaseHostRequest.newBuilder().setHost(name).build()));
+    context.say("Host " + host.getName() + " (" + host.getId() + ") is released.");
     return ExitCodes.OK;
   }
 
@@ -181,18 +175,15 @@ final class HostsCommand extends CommandGroup {
       mixinStandardHelpOptions = true)
   int enrollClone(
       @Parameters(paramLabel = "HOST", description = "the original: name or id") String name) {
-    Host host;
-    try (var client = context.connect()) {
-      host = client.hosts().enrollClone(EnrollCloneRequest.newBuilder().setHost(name).build());
-    }
-    context
-        .out()
-        .println(
-            "The clone of "
-                + host.getName()
-                + " ("
-                + host.getId()
-                + ") was told to enroll as a host of its own.");
+    Host host =
+        context.ask(client ->
+            client.hosts().enrollClone(EnrollCloneRequest.newBuilder().setHost(name).build()));
+    context.say(
+        "The clone of "
+            + host.getName()
+            + " ("
+            + host.getId()
+            + ") was told to enroll as a host of its own.");
     return ExitCodes.OK;
   }
 
@@ -215,7 +206,7 @@ final class HostsCommand extends CommandGroup {
       throw new TowlineException(
           Errors.USAGE, "program: " + program + " (expected: agent, proxy or relay)", "");
     }
-    context.out().println("sh /opt/towline/" + program + "/uninstall");
+    context.say("sh /opt/towline/" + program + "/uninstall");
     return ExitCodes.OK;
   }
 
@@ -288,15 +279,9 @@ final class HostsCommand extends CommandGroup {
       @Parameters(paramLabel = "SELECTOR", description = "for instance group=web, or a host name")
           String selector,
       @Parameters(paramLabel = "POLICY", description = "name of the policy") String policy) {
-    try (var client = context.connect()) {
-      PolicyChanges.print(
-          client
-              .policies()
-              .assignPolicy(
-                  AssignPolicyRequest.newBuilder().setSelector(selector).setPolicy(policy).build()),
-          context.out(),
-          false);
-    }
+    var request = AssignPolicyRequest.newBuilder().setSelector(selector).setPolicy(policy).build();
+    PolicyChange change = context.ask(client -> client.policies().assignPolicy(request));
+    PolicyChanges.print(change, context.out(), false);
     return ExitCodes.OK;
   }
 
@@ -342,15 +327,12 @@ final class HostsCommand extends CommandGroup {
   }
 
   private int update(UpdateHostsRequest.Builder request) {
-    int changed;
-    try (var client = context.connect()) {
-      changed = client.hosts().updateHosts(request.build()).getChanged();
-    }
+    int changed = context.ask(client -> client.hosts().updateHosts(request.build()).getChanged());
     if (changed == 0) {
       context.err().println("No host matches " + request.getSelector() + ".");
       return ExitCodes.FAILED;
     }
-    context.out().println("Changed " + Text.count(changed, "host") + ".");
+    context.say("Changed " + Text.count(changed, "host") + ".");
     return ExitCodes.OK;
   }
 

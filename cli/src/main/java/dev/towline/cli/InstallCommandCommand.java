@@ -12,6 +12,7 @@ import dev.towline.proto.v1.InstallCommand;
 import dev.towline.proto.v1.ListInstallCommandsRequest;
 import dev.towline.proto.v1.ListInstallCommandsResponse;
 import dev.towline.proto.v1.RevokeInstallCommandRequest;
+import dev.towline.runtime.program.CommandGroup;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -125,10 +126,8 @@ final class InstallCommandCommand extends CommandGroup {
             .setPolicy(policy)
             .addAllSourceNetworks(sourceNetworks == null ? List.of() : sourceNetworks)
             .build();
-    CreatedInstallCommand created;
-    try (var client = context.connect()) {
-      created = client.installCommands().createInstallCommand(request);
-    }
+    CreatedInstallCommand created =
+        context.ask(client -> client.installCommands().createInstallCommand(request));
     CreatedCommands.print(context, created, "hosts", enrollmentFile, output);
     return ExitCodes.OK;
   }
@@ -142,20 +141,18 @@ final class InstallCommandCommand extends CommandGroup {
   int list(
       @Option(names = "--all", description = "also expired, revoked and used-up ones") boolean all,
       @Mixin OutputOptions output) {
-    ListInstallCommandsResponse commands;
-    try (var client = context.connect()) {
-      commands =
-          client
-              .installCommands()
-              .listInstallCommands(
-                  ListInstallCommandsRequest.newBuilder().setIncludeEnded(all).build());
-    }
+    ListInstallCommandsResponse commands =
+        context.ask(client ->
+            client
+                .installCommands()
+                .listInstallCommands(
+                    ListInstallCommandsRequest.newBuilder().setIncludeEnded(all).build()));
     if (!output.isTable()) {
       output.print(commands, context.out());
       return ExitCodes.OK;
     }
     if (commands.getCommandsCount() == 0) {
-      context.out().println("No install commands. Create one: towline install-command create");
+      context.say("No install commands. Create one: towline install-command create");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();
@@ -184,14 +181,12 @@ final class InstallCommandCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "ID", description = "as install-command list shows it") String id,
       @Mixin OutputOptions output) {
-    CreatedInstallCommand copied;
-    try (var client = context.connect()) {
-      copied =
-          client
-              .installCommands()
-              .copyInstallCommand(
-                  CopyInstallCommandRequest.newBuilder().setInstallCommand(id).build());
-    }
+    CreatedInstallCommand copied =
+        context.ask(client ->
+            client
+                .installCommands()
+                .copyInstallCommand(
+                    CopyInstallCommandRequest.newBuilder().setInstallCommand(id).build()));
     if (!output.isTable()) {
       output.print(copied, context.out());
       return ExitCodes.OK;
@@ -212,7 +207,7 @@ final class InstallCommandCommand extends CommandGroup {
     sheet.line(
         "Uses", command.getUses() + (command.getMaxUses() > 0 ? "/" + command.getMaxUses() : ""));
     sheet.line("Created", Times.at(command.getCreatedMs()) + " by " + command.getCreatedBy());
-    context.out().println();
+    context.say("");
     CreatedCommands.show(context, copied, kindOf(command), null);
     return ExitCodes.OK;
   }
@@ -226,16 +221,14 @@ final class InstallCommandCommand extends CommandGroup {
   int revoke(
       @Parameters(paramLabel = "ID", description = "as install-command list shows it") String id,
       @Mixin OutputOptions output) {
-    InstallCommand revoked;
-    try (var client = context.connect()) {
-      revoked =
-          client
-              .installCommands()
-              .revokeInstallCommand(
-                  RevokeInstallCommandRequest.newBuilder().setInstallCommand(id).build());
-    }
+    InstallCommand revoked =
+        context.ask(client ->
+            client
+                .installCommands()
+                .revokeInstallCommand(
+                    RevokeInstallCommandRequest.newBuilder().setInstallCommand(id).build()));
     if (output.isTable()) {
-      context.out().println("Install command " + revoked.getId() + " is revoked.");
+      context.say("Install command " + revoked.getId() + " is revoked.");
     } else {
       output.print(revoked, context.out());
     }

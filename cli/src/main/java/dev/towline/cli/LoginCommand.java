@@ -87,21 +87,17 @@ final class LoginCommand implements Callable<Integer> {
                 signedIn.getExpiresMs(),
                 trust.fleet(),
                 trust.roots()));
-    context
-        .out()
-        .println(
-            "Signed in to "
-                + address.url()
-                + " as "
-                + user
-                + ", for "
-                + Times.until(signedIn.getExpiresMs(), context.clock().instant())
-                    .replaceFirst("^in ", "")
-                + ".");
+    context.say(
+        "Signed in to "
+            + address.url()
+            + " as "
+            + user
+            + ", for "
+            + Times.until(signedIn.getExpiresMs(), context.clock().instant())
+                .replaceFirst("^in ", "")
+            + ".");
     if (signedIn.getPasswordChangeAdvised()) {
-      context
-          .out()
-          .println("This is the one-time password of the first start; change it: towline password");
+      context.say("This is the one-time password of the first start; change it: towline password");
     }
     return ExitCodes.OK;
   }

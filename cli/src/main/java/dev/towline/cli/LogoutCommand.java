@@ -28,7 +28,7 @@ final class LogoutCommand implements Callable<Integer> {
       }
     }
     context.logins().delete();
-    context.out().println("Signed out.");
+    context.say("Signed out.");
     return ExitCodes.OK;
   }
 }

@@ -72,28 +72,28 @@ final class LogsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    ListLogsResponse logs;
-    try (var client = context.connect()) {
-      logs =
-          client
-              .logs()
-              .listLogs(
-                  ListLogsRequest.newBuilder()
-                      .setHost(host)
-                      .setLevel(level)
-                      .setSource(source)
-                      .setSinceMs(
-                          since == null ? 0 : context.clock().instant().minus(since).toEpochMilli())
-                      .setCounters(counters)
-                      .setPageSize(limit)
-                      .build());
-    }
+    ListLogsResponse logs =
+        context.ask(client ->
+            client
+                .logs()
+                .listLogs(
+                    ListLogsRequest.newBuilder()
+                        .setHost(host)
+                        .setLevel(level)
+                        .setSource(source)
+                        .setSinceMs(
+                            since == null
+                                ? 0
+                                : context.clock().instant().minus(since).toEpochMilli())
+                        .setCounters(counters)
+                        .setPageSize(limit)
+                        .build()));
     if (!output.isTable()) {
       output.print(logs, context.out());
       return ExitCodes.OK;
     }
     if (logs.getLogsCount() == 0) {
-      context.out().println("No logs.");
+      context.say("No logs.");
       return ExitCodes.OK;
     }
     var table = new Table("TIME", "LEVEL", "SOURCE", "MESSAGE");

@@ -50,7 +50,7 @@ final class PasswordCommand implements Callable<Integer> {
                   .setNewPassword(changed)
                   .build());
     }
-    context.out().println("Password changed.");
+    context.say("Password changed.");
     return ExitCodes.OK;
   }
 }

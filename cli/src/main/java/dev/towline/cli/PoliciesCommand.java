@@ -19,11 +19,14 @@ import dev.towline.proto.v1.ListPoliciesResponse;
 import dev.towline.proto.v1.ListSettingsRequest;
 import dev.towline.proto.v1.ListSettingsResponse;
 import dev.towline.proto.v1.Policy;
+import dev.towline.proto.v1.PolicyChange;
+import dev.towline.proto.v1.PolicyDocument;
 import dev.towline.proto.v1.PolicyHistory;
 import dev.towline.proto.v1.PolicyVersion;
 import dev.towline.proto.v1.RevertPolicyRequest;
 import dev.towline.proto.v1.SettingInfo;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.CommandGroup;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,10 +69,9 @@ final class PoliciesCommand extends CommandGroup {
       header = "Lists every setting with its range and default.",
       mixinStandardHelpOptions = true)
   int settings(@Mixin OutputOptions output) {
-    ListSettingsResponse settings;
-    try (var client = context.connect()) {
-      settings = client.policies().listSettings(ListSettingsRequest.getDefaultInstance());
-    }
+    ListSettingsResponse settings =
+        context.ask(
+            client -> client.policies().listSettings(ListSettingsRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(settings, context.out());
       return ExitCodes.OK;
@@ -89,10 +91,9 @@ final class PoliciesCommand extends CommandGroup {
 
   @Command(name = "list", header = "Lists policies.", mixinStandardHelpOptions = true)
   int list(@Mixin OutputOptions output) {
-    ListPoliciesResponse policies;
-    try (var client = context.connect()) {
-      policies = client.policies().listPolicies(ListPoliciesRequest.getDefaultInstance());
-    }
+    ListPoliciesResponse policies =
+        context.ask(
+            client -> client.policies().listPolicies(ListPoliciesRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(policies, context.out());
       return ExitCodes.OK;
@@ -120,10 +121,9 @@ final class PoliciesCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "POLICY", description = "name of the policy") String name,
       @Mixin OutputOptions output) {
-    Policy policy;
-    try (var client = context.connect()) {
-      policy = client.policies().getPolicy(GetPolicyRequest.newBuilder().setPolicy(name).build());
-    }
+    Policy policy =
+        context.ask(client ->
+            client.policies().getPolicy(GetPolicyRequest.newBuilder().setPolicy(name).build()));
     if (!output.isTable()) {
       output.print(policy, context.out());
       return ExitCodes.OK;
@@ -134,7 +134,7 @@ final class PoliciesCommand extends CommandGroup {
     sheet.line("Description", policy.getDescription());
     sheet.line("Hosts", Integer.toString(policy.getHosts()));
     sheet.line("Version", policy.getVersion() + " by " + policy.getAuthor());
-    context.out().println();
+    context.say("");
     var table = new Table("SETTING", "HERE", "EFFECTIVE", "FROM");
     for (EffectiveSetting setting : policy.getEffectiveList()) {
       table.row(
@@ -154,11 +154,11 @@ final class PoliciesCommand extends CommandGroup {
   int explain(
       @Parameters(paramLabel = "HOST", description = "name or id") String host,
       @Mixin OutputOptions output) {
-    HostPolicy policy;
-    try (var client = context.connect()) {
-      policy =
-          client.policies().getHostPolicy(GetHostPolicyRequest.newBuilder().setHost(host).build());
-    }
+    HostPolicy policy =
+        context.ask(client ->
+            client
+                .policies()
+                .getHostPolicy(GetHostPolicyRequest.newBuilder().setHost(host).build()));
     if (!output.isTable()) {
       output.print(policy, context.out());
       return ExitCodes.OK;
@@ -170,7 +170,7 @@ final class PoliciesCommand extends CommandGroup {
     sheet.line(
         "On the host",
         policy.getUpToDate() ? "up to date" : "differs; it is sent when the host is in session");
-    context.out().println();
+    context.say("");
     var table = new Table("SETTING", "VALUE", "FROM");
     for (EffectiveSetting setting : policy.getSettingsList()) {
       table.row(setting.getName(), setting.getValue(), setting.getLevel());
@@ -189,20 +189,17 @@ final class PoliciesCommand extends CommandGroup {
           String parent,
       @Option(names = "--description", defaultValue = "", description = "for people")
           String description) {
-    try (var client = context.connect()) {
-      Policy policy =
-          client
-              .policies()
-              .createPolicy(
-                  CreatePolicyRequest.newBuilder()
-                      .setName(name)
-                      .setParent(parent)
-                      .setDescription(description)
-                      .build());
-      context
-          .out()
-          .println("Policy " + policy.getName() + " is created below " + policy.getParent() + ".");
-    }
+    Policy policy =
+        context.ask(client ->
+            client
+                .policies()
+                .createPolicy(
+                    CreatePolicyRequest.newBuilder()
+                        .setName(name)
+                        .setParent(parent)
+                        .setDescription(description)
+                        .build()));
+    context.say("Policy " + policy.getName() + " is created below " + policy.getParent() + ".");
     return ExitCodes.OK;
   }
 
@@ -211,11 +208,12 @@ final class PoliciesCommand extends CommandGroup {
       header = "Deletes a policy that nobody uses.",
       mixinStandardHelpOptions = true)
   int delete(@Parameters(paramLabel = "POLICY", description = "name of the policy") String name) {
-    try (var client = context.connect()) {
-      var _ =
-          client.policies().deletePolicy(DeletePolicyRequest.newBuilder().setPolicy(name).build());
-    }
-    context.out().println("Policy " + name + " is deleted.");
+    var _ =
+        context.ask(client ->
+            client
+                .policies()
+                .deletePolicy(DeletePolicyRequest.newBuilder().setPolicy(name).build()));
+    context.say("Policy " + name + " is deleted.");
     return ExitCodes.OK;
   }
 
@@ -280,13 +278,12 @@ final class PoliciesCommand extends CommandGroup {
       @Parameters(paramLabel = "LEVEL", description = LEVEL) String level,
       @Mixin OutputOptions output) {
     var request = GetPolicyHistoryRequest.newBuilder();
-    PolicyHistory history;
-    try (var client = context.connect()) {
-      history =
-          client
-              .policies()
-              .getPolicyHistory((host ? request.setHost(level) : request.setPolicy(level)).build());
-    }
+    PolicyHistory history =
+        context.ask(client ->
+            client
+                .policies()
+                .getPolicyHistory(
+                    (host ? request.setHost(level) : request.setPolicy(level)).build()));
     if (!output.isTable()) {
       output.print(history, context.out());
       return ExitCodes.OK;
@@ -312,14 +309,12 @@ final class PoliciesCommand extends CommandGroup {
       @Parameters(paramLabel = "LEVEL", description = LEVEL) String level,
       @Parameters(paramLabel = "VERSION", description = "as the history shows it") long version) {
     var request = RevertPolicyRequest.newBuilder().setVersion(version);
-    try (var client = context.connect()) {
-      PolicyChanges.print(
-          client
-              .policies()
-              .revertPolicy((host ? request.setHost(level) : request.setPolicy(level)).build()),
-          context.out(),
-          false);
-    }
+    PolicyChange change =
+        context.ask(client ->
+            client
+                .policies()
+                .revertPolicy((host ? request.setHost(level) : request.setPolicy(level)).build()));
+    PolicyChanges.print(change, context.out(), false);
     return ExitCodes.OK;
   }
 
@@ -328,16 +323,11 @@ final class PoliciesCommand extends CommandGroup {
       header = "Prints all policies as the YAML that towline apply takes.",
       mixinStandardHelpOptions = true)
   int export() {
-    try (var client = context.connect()) {
-      context
-          .out()
-          .print(
-              client
-                  .policies()
-                  .getPolicyDocument(GetPolicyDocumentRequest.getDefaultInstance())
-                  .getYaml());
-      context.out().flush();
-    }
+    PolicyDocument document =
+        context.ask(client ->
+            client.policies().getPolicyDocument(GetPolicyDocumentRequest.getDefaultInstance()));
+    context.out().print(document.getYaml());
+    context.out().flush();
     return ExitCodes.OK;
   }
 
@@ -347,9 +337,8 @@ final class PoliciesCommand extends CommandGroup {
   }
 
   private int change(ChangeSettingsRequest request) {
-    try (var client = context.connect()) {
-      PolicyChanges.print(client.policies().changeSettings(request), context.out(), false);
-    }
+    PolicyChange change = context.ask(client -> client.policies().changeSettings(request));
+    PolicyChanges.print(change, context.out(), false);
     return ExitCodes.OK;
   }
 }

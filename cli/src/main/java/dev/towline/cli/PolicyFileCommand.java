@@ -32,10 +32,7 @@ abstract class PolicyFileCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    PolicyChange change;
-    try (var client = context.connect()) {
-      change = ask(client, PolicyFiles.read(file));
-    }
+    PolicyChange change = context.ask(client -> ask(client, PolicyFiles.read(file)));
     if (output.isTable()) {
       PolicyChanges.print(change, context.out(), dryRun);
     } else {

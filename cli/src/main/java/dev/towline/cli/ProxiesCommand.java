@@ -33,6 +33,7 @@ import dev.towline.proto.v1.StopProxyClusterRequest;
 import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.proto.v1.UpgradeProxiesRequest;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.CommandGroup;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -93,32 +94,28 @@ final class ProxiesCommand extends CommandGroup {
               description = "plain HTTP port of its proxies (default: 8080)")
           int httpPort,
       @Mixin OutputOptions output) {
-    ProxyCluster cluster;
-    try (var client = context.connect()) {
-      cluster =
-          client
-              .proxyClusters()
-              .createProxyCluster(
-                  CreateProxyClusterRequest.newBuilder()
-                      .setName(name)
-                      .setAddress(address)
-                      .setDescription(description)
-                      .setPort(port)
-                      .setHttpPort(httpPort)
-                      .build());
-    }
+    ProxyCluster cluster =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .createProxyCluster(
+                    CreateProxyClusterRequest.newBuilder()
+                        .setName(name)
+                        .setAddress(address)
+                        .setDescription(description)
+                        .setPort(port)
+                        .setHttpPort(httpPort)
+                        .build()));
     if (output.isTable()) {
-      context
-          .out()
-          .println(
-              "Proxy cluster "
-                  + cluster.getName()
-                  + " at "
-                  + cluster.getAddress()
-                  + ":"
-                  + cluster.getPort()
-                  + " is created. Add a proxy with: towline proxies command "
-                  + cluster.getName());
+      context.say(
+          "Proxy cluster "
+              + cluster.getName()
+              + " at "
+              + cluster.getAddress()
+              + ":"
+              + cluster.getPort()
+              + " is created. Add a proxy with: towline proxies command "
+              + cluster.getName());
     } else {
       output.print(cluster, context.out());
     }
@@ -130,21 +127,19 @@ final class ProxiesCommand extends CommandGroup {
       header = "Lists proxy clusters.",
       mixinStandardHelpOptions = true)
   int listClusters(@Mixin OutputOptions output) {
-    ListProxyClustersResponse clusters;
-    try (var client = context.connect()) {
-      clusters =
-          client.proxyClusters().listProxyClusters(ListProxyClustersRequest.getDefaultInstance());
-    }
+    ListProxyClustersResponse clusters =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .listProxyClusters(ListProxyClustersRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(clusters, context.out());
       return ExitCodes.OK;
     }
     if (clusters.getClustersCount() == 0) {
-      context
-          .out()
-          .println(
-              "No proxy clusters. Create one: towline proxies create-cluster NAME --address"
-                  + " ADDRESS");
+      context.say(
+          "No proxy clusters. Create one: towline proxies create-cluster NAME --address"
+              + " ADDRESS");
       return ExitCodes.OK;
     }
     var table = new Table("NAME", "ADDRESS", "STATE", "PROXIES", "CLIENTS", "DESCRIPTION");
@@ -167,13 +162,13 @@ final class ProxiesCommand extends CommandGroup {
       mixinStandardHelpOptions = true)
   int deleteCluster(
       @Parameters(paramLabel = "NAME", description = "name of the cluster") String name) {
-    try (var client = context.connect()) {
-      var ignored =
-          client
-              .proxyClusters()
-              .deleteProxyCluster(DeleteProxyClusterRequest.newBuilder().setCluster(name).build());
-    }
-    context.out().println("Proxy cluster " + name + " is deleted.");
+    var _ =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .deleteProxyCluster(
+                    DeleteProxyClusterRequest.newBuilder().setCluster(name).build()));
+    context.say("Proxy cluster " + name + " is deleted.");
     return ExitCodes.OK;
   }
 
@@ -204,18 +199,16 @@ final class ProxiesCommand extends CommandGroup {
               description = "the proxy stands below this child relay (default: none)")
           String relay,
       @Mixin OutputOptions output) {
-    CreatedInstallCommand created;
-    try (var client = context.connect()) {
-      created =
-          client
-              .proxyClusters()
-              .createProxyCommand(
-                  CreateProxyCommandRequest.newBuilder()
-                      .setCluster(cluster)
-                      .setRelay(relay)
-                      .setExpiresInMs(expires.toMillis())
-                      .build());
-    }
+    CreatedInstallCommand created =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .createProxyCommand(
+                    CreateProxyCommandRequest.newBuilder()
+                        .setCluster(cluster)
+                        .setRelay(relay)
+                        .setExpiresInMs(expires.toMillis())
+                        .build()));
     CreatedCommands.print(context, created, "a proxy of " + cluster, enrollmentFile, output);
     return ExitCodes.OK;
   }
@@ -228,13 +221,11 @@ final class ProxiesCommand extends CommandGroup {
   int show(
       @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
       @Mixin OutputOptions output) {
-    ProxyClusterDetails details;
-    try (var client = context.connect()) {
-      details =
-          client
-              .proxyClusters()
-              .getProxyCluster(GetProxyClusterRequest.newBuilder().setCluster(cluster).build());
-    }
+    ProxyClusterDetails details =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .getProxyCluster(GetProxyClusterRequest.newBuilder().setCluster(cluster).build()));
     if (!output.isTable()) {
       output.print(details, context.out());
       return ExitCodes.OK;
@@ -258,7 +249,7 @@ final class ProxiesCommand extends CommandGroup {
       context.err().println("warning: " + warning);
     }
     if (details.getProxiesCount() > 0) {
-      context.out().println();
+      context.say("");
       ProxyTable.print(details.getProxiesList(), context);
     }
     return ExitCodes.OK;
@@ -279,21 +270,17 @@ final class ProxiesCommand extends CommandGroup {
               description = "only these, for instance region=eu")
           String selector,
       @Mixin OutputOptions output) {
-    ListHostsResponse clients;
-    try (var client = context.connect()) {
-      clients =
-          HostsCommand.all(
-              client, "cluster=" + cluster + (selector.isEmpty() ? "" : "," + selector));
-    }
+    ListHostsResponse clients =
+        context.ask(client ->
+            HostsCommand.all(
+                client, "cluster=" + cluster + (selector.isEmpty() ? "" : "," + selector)));
     if (!output.isTable()) {
       output.print(clients, context.out());
       return ExitCodes.OK;
     }
     if (clients.getHostsCount() == 0) {
-      context
-          .out()
-          .println(
-              "No clients. Connect some: towline proxies connect " + cluster + " --on SELECTOR");
+      context.say(
+          "No clients. Connect some: towline proxies connect " + cluster + " --on SELECTOR");
       return ExitCodes.OK;
     }
     ProxyTable.clients(clients.getHostsList(), context);
@@ -380,25 +367,21 @@ final class ProxiesCommand extends CommandGroup {
       @Option(names = "--on", paramLabel = "HOST", required = true, description = "name or id")
           String host,
       @Mixin OutputOptions output) {
-    DeployProxyResponse deployed;
-    try (var client = context.connect()) {
-      deployed =
-          client
-              .proxyClusters()
-              .deployProxy(
-                  DeployProxyRequest.newBuilder().setCluster(cluster).setHost(host).build());
-    }
+    DeployProxyResponse deployed =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .deployProxy(
+                    DeployProxyRequest.newBuilder().setCluster(cluster).setHost(host).build()));
     if (output.isTable()) {
-      context
-          .out()
-          .println(
-              "The agent of "
-                  + deployed.getHostName()
-                  + " was told to install towline-proxy "
-                  + deployed.getVersion()
-                  + ". It shows up in: towline proxies list --cluster "
-                  + cluster
-                  + "; should it fail, towline events list says why.");
+      context.say(
+          "The agent of "
+              + deployed.getHostName()
+              + " was told to install towline-proxy "
+              + deployed.getVersion()
+              + ". It shows up in: towline proxies list --cluster "
+              + cluster
+              + "; should it fail, towline events list says why.");
     } else {
       output.print(deployed, context.out());
     }
@@ -508,13 +491,11 @@ final class ProxiesCommand extends CommandGroup {
   int upgrades(
       @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
       @Mixin OutputOptions output) {
-    ProxyUpgradeRoll roll;
-    try (var client = context.connect()) {
-      roll =
-          client
-              .proxyClusters()
-              .getProxyUpgrade(GetProxyUpgradeRequest.newBuilder().setCluster(cluster).build());
-    }
+    ProxyUpgradeRoll roll =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .getProxyUpgrade(GetProxyUpgradeRequest.newBuilder().setCluster(cluster).build()));
     if (output.isTable()) {
       new ProxyUpgradeWatch(context).print(roll);
     } else {
@@ -528,16 +509,13 @@ final class ProxiesCommand extends CommandGroup {
       header = "Takes a proxy that is offline out of its cluster.",
       mixinStandardHelpOptions = true)
   int delete(@Parameters(paramLabel = "PROXY", description = "name or id") String name) {
-    try (var client = context.connect()) {
-      Proxy proxy =
-          client
-              .proxyClusters()
-              .deleteProxy(DeleteProxyRequest.newBuilder().setProxy(name).build());
-      context
-          .out()
-          .println(
-              "Proxy " + proxy.getName() + " is deleted from cluster " + proxy.getCluster() + ".");
-    }
+    Proxy proxy =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .deleteProxy(DeleteProxyRequest.newBuilder().setProxy(name).build()));
+    context.say(
+        "Proxy " + proxy.getName() + " is deleted from cluster " + proxy.getCluster() + ".");
     return ExitCodes.OK;
   }
 
@@ -579,19 +557,17 @@ final class ProxiesCommand extends CommandGroup {
       @Option(names = "--cluster", defaultValue = "", description = "only those of this cluster")
           String cluster,
       @Mixin OutputOptions output) {
-    ListProxiesResponse proxies;
-    try (var client = context.connect()) {
-      proxies =
-          client
-              .proxyClusters()
-              .listProxies(ListProxiesRequest.newBuilder().setCluster(cluster).build());
-    }
+    ListProxiesResponse proxies =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .listProxies(ListProxiesRequest.newBuilder().setCluster(cluster).build()));
     if (!output.isTable()) {
       output.print(proxies, context.out());
       return ExitCodes.OK;
     }
     if (proxies.getProxiesCount() == 0) {
-      context.out().println("No proxies. Add one: towline proxies command CLUSTER");
+      context.say("No proxies. Add one: towline proxies command CLUSTER");
       return ExitCodes.OK;
     }
     ProxyTable.print(proxies.getProxiesList(), context);

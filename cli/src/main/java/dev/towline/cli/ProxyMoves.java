@@ -27,13 +27,11 @@ final class ProxyMoves {
   int connected(AdminClient client, MovedClients moved, String cluster) {
     Action last = follow(client, moved);
     List<ActionTarget> stayed = failed(last);
-    context
-        .out()
-        .println(
-            Text.count(last.getTargetsCount() - stayed.size(), "host")
-                + " moved to proxy cluster "
-                + cluster
-                + ".");
+    context.say(
+        Text.count(last.getTargetsCount() - stayed.size(), "host")
+            + " moved to proxy cluster "
+            + cluster
+            + ".");
     List<String> away = name(stayed, "stayed where it was");
     boolean all = true;
     for (UnmovedClient host : moved.getUnmovedList()) {
@@ -51,7 +49,7 @@ final class ProxyMoves {
             .filter(target -> target.getDetail().startsWith(NO_ROUTE))
             .toList();
     int gone = last.getTargetsCount() - stayed.size() - stranded.size();
-    context.out().println(Text.count(gone, "client") + " of " + cluster + " went direct.");
+    context.say(Text.count(gone, "client") + " of " + cluster + " went direct.");
     stranded.forEach(target ->
         context
             .err()

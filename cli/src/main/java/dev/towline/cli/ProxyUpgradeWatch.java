@@ -63,14 +63,14 @@ final class ProxyUpgradeWatch {
               + state(upgrade)
               + (upgrade.getDetail().isEmpty() ? "" : ": " + upgrade.getDetail());
       if (!line.equals(said.put(upgrade.getProxy(), line))) {
-        context.out().println(Text.printable(line));
+        context.say(Text.printable(line));
       }
     }
   }
 
   void print(ProxyUpgradeRoll roll) {
     if (roll.getProxiesCount() == 0) {
-      context.out().println("Nothing was upgraded yet. Begin: towline proxies upgrade CLUSTER");
+      context.say("Nothing was upgraded yet. Begin: towline proxies upgrade CLUSTER");
       return;
     }
     Instant now = context.clock().instant();

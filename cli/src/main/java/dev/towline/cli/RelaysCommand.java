@@ -21,6 +21,7 @@ import dev.towline.proto.v1.SetChildListRequest;
 import dev.towline.proto.v1.SetRelaySettingsRequest;
 import dev.towline.proto.v1.UnpairRelaysRequest;
 import dev.towline.runtime.error.TowlineException;
+import dev.towline.runtime.program.CommandGroup;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,17 +70,15 @@ final class RelaysCommand extends CommandGroup {
               description = "also write the enrollment file for a relay that is started by hand")
           @Nullable Path enrollmentFile,
       @Mixin OutputOptions output) {
-    CreatedInstallCommand created;
-    try (var client = context.connect()) {
-      created =
-          client
-              .relays()
-              .createParentCommand(
-                  CreateParentCommandRequest.newBuilder()
-                      .setName(name)
-                      .setExpiresInMs(expires.toMillis())
-                      .build());
-    }
+    CreatedInstallCommand created =
+        context.ask(client ->
+            client
+                .relays()
+                .createParentCommand(
+                    CreateParentCommandRequest.newBuilder()
+                        .setName(name)
+                        .setExpiresInMs(expires.toMillis())
+                        .build()));
     CreatedCommands.print(context, created, "the parent relay " + name, enrollmentFile, output);
     return ExitCodes.OK;
   }
@@ -161,24 +160,22 @@ final class RelaysCommand extends CommandGroup {
               description = "give a command also for a host whose agent could install the relay")
           boolean byHand,
       @Mixin OutputOptions output) {
-    PairedRelays paired;
-    try (var client = context.connect()) {
-      paired =
-          client
-              .relays()
-              .pairRelays(
-                  PairRelaysRequest.newBuilder()
-                      .setParent(parent)
-                      .setChild(child)
-                      .setDialAddress(dial)
-                      .setDownstreamAddress(downstream)
-                      .setSessionPort(sessionPort)
-                      .setPublicPort(publicPort)
-                      .setUpdatesPort(updatesPort)
-                      .setExpiresInMs(expires.toMillis())
-                      .setByHand(byHand)
-                      .build());
-    }
+    PairedRelays paired =
+        context.ask(client ->
+            client
+                .relays()
+                .pairRelays(
+                    PairRelaysRequest.newBuilder()
+                        .setParent(parent)
+                        .setChild(child)
+                        .setDialAddress(dial)
+                        .setDownstreamAddress(downstream)
+                        .setSessionPort(sessionPort)
+                        .setPublicPort(publicPort)
+                        .setUpdatesPort(updatesPort)
+                        .setExpiresInMs(expires.toMillis())
+                        .setByHand(byHand)
+                        .build()));
     for (String warning : paired.getWarningsList()) {
       context.err().println("warning: " + warning);
     }
@@ -192,15 +189,15 @@ final class RelaysCommand extends CommandGroup {
       output.print(paired, context.out());
       return ExitCodes.OK;
     }
-    context.out().println(parent + " is the parent of " + child + ". What is left, in any order:");
-    paired.getStepsList().forEach(step -> context.out().println("- " + step));
+    context.say(parent + " is the parent of " + child + ". What is left, in any order:");
+    paired.getStepsList().forEach(step -> context.say("- " + step));
     if (paired.hasParent()) {
-      context.out().println();
+      context.say("");
       CreatedCommands.show(
           context, paired.getParent(), "the parent relay " + parent, parentEnrollmentFile);
     }
     if (paired.hasChild()) {
-      context.out().println();
+      context.say("");
       CreatedCommands.show(context, paired.getChild(), "the child relay " + child, enrollmentFile);
     }
     return ExitCodes.OK;
@@ -214,14 +211,13 @@ final class RelaysCommand extends CommandGroup {
       @Option(names = "--parent", required = true, description = "name of the parent")
           String parent,
       @Option(names = "--child", required = true, description = "name of the child") String child) {
-    try (var client = context.connect()) {
-      var _ =
-          client
-              .relays()
-              .unpairRelays(
-                  UnpairRelaysRequest.newBuilder().setParent(parent).setChild(child).build());
-    }
-    context.out().println(parent + " is no longer the parent of " + child + ".");
+    var _ =
+        context.ask(client ->
+            client
+                .relays()
+                .unpairRelays(
+                    UnpairRelaysRequest.newBuilder().setParent(parent).setChild(child).build()));
+    context.say(parent + " is no longer the parent of " + child + ".");
     return ExitCodes.OK;
   }
 
@@ -249,17 +245,16 @@ final class RelaysCommand extends CommandGroup {
     if (children == null) {
       relay = relay(parent);
     } else {
-      try (var client = context.connect()) {
-        relay =
-            client
-                .relays()
-                .setChildList(
-                    SetChildListRequest.newBuilder()
-                        .setRelay(parent)
-                        .addAllChildren(
-                            children.isBlank() ? List.of() : List.of(children.split(",", -1)))
-                        .build());
-      }
+      relay =
+          context.ask(client ->
+              client
+                  .relays()
+                  .setChildList(
+                      SetChildListRequest.newBuilder()
+                          .setRelay(parent)
+                          .addAllChildren(
+                              children.isBlank() ? List.of() : List.of(children.split(",", -1)))
+                          .build()));
     }
     if (output.isTable()) {
       relay.getChildrenList().forEach(context.out()::println);
@@ -304,9 +299,8 @@ final class RelaysCommand extends CommandGroup {
   }
 
   private RelayInfo relay(String name) {
-    try (var client = context.connect()) {
-      return client.relays().getRelay(GetRelayRequest.newBuilder().setRelay(name).build());
-    }
+    return context.ask(
+        client -> client.relays().getRelay(GetRelayRequest.newBuilder().setRelay(name).build()));
   }
 
   @Command(
@@ -335,20 +329,15 @@ final class RelaysCommand extends CommandGroup {
       }
       request.putSettings(each.substring(0, equals), each.substring(equals + 1));
     }
-    RelayInfo relay;
-    try (var client = context.connect()) {
-      relay = client.relays().setRelaySettings(request.build());
-    }
+    RelayInfo relay = context.ask(client -> client.relays().setRelaySettings(request.build()));
     if (!output.isTable()) {
       output.print(relay, context.out());
       return ExitCodes.OK;
     }
-    context
-        .out()
-        .println(
-            relay.getState() == HostState.HOST_STATE_ONLINE
-                ? "Told; see towline relays settings " + name + "."
-                : "Stored; the relay takes it up when it is back.");
+    context.say(
+        relay.getState() == HostState.HOST_STATE_ONLINE
+            ? "Told; see towline relays settings " + name + "."
+            : "Stored; the relay takes it up when it is back.");
     return ExitCodes.OK;
   }
 
@@ -363,34 +352,28 @@ final class RelaysCommand extends CommandGroup {
               defaultValue = "",
               description = "why, for the event and for its peers")
           String reason) {
-    RelayInfo relay;
-    try (var client = context.connect()) {
-      relay =
-          client
-              .relays()
-              .revokeRelay(
-                  RevokeRelayRequest.newBuilder().setRelay(name).setReason(reason).build());
-    }
-    context.out().println("Relay " + relay.getName() + " is revoked.");
+    RelayInfo relay =
+        context.ask(client ->
+            client
+                .relays()
+                .revokeRelay(
+                    RevokeRelayRequest.newBuilder().setRelay(name).setReason(reason).build()));
+    context.say("Relay " + relay.getName() + " is revoked.");
     return ExitCodes.OK;
   }
 
   @Command(name = "list", header = "Lists relays.", mixinStandardHelpOptions = true)
   int list(@Mixin OutputOptions output) {
-    ListRelaysResponse relays;
-    try (var client = context.connect()) {
-      relays = client.relays().listRelays(ListRelaysRequest.getDefaultInstance());
-    }
+    ListRelaysResponse relays =
+        context.ask(client -> client.relays().listRelays(ListRelaysRequest.getDefaultInstance()));
     if (!output.isTable()) {
       output.print(relays, context.out());
       return ExitCodes.OK;
     }
     if (relays.getRelaysCount() == 0) {
-      context
-          .out()
-          .println(
-              "No relays. Start with: towline relays pair --parent NAME --child NAME --dial HOST"
-                  + " --downstream HOST");
+      context.say(
+          "No relays. Start with: towline relays pair --parent NAME --child NAME --dial HOST"
+              + " --downstream HOST");
       return ExitCodes.OK;
     }
     Instant now = context.clock().instant();

@@ -117,7 +117,7 @@ final class RunCommand implements Callable<Integer> {
       Action action = client.actions().runAction(request());
       if (detach) {
         if (output.isTable()) {
-          context.out().println(action.getId());
+          context.say(action.getId());
         } else {
           output.print(action, context.out());
         }

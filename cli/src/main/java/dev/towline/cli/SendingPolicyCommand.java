@@ -146,16 +146,14 @@ final class SendingPolicyCommand implements Callable<Integer> {
       change.setSizeBytes(size);
     }
     boolean changes = change.getAllFields().size() > 1;
-    SendingPolicyView view;
-    try (var client = context.connect()) {
-      view =
-          changes
-              ? client.sendingPolicies().setSendingPolicy(change.build())
-              : client
-                  .sendingPolicies()
-                  .getSendingPolicy(
-                      GetSendingPolicyRequest.newBuilder().setCluster(cluster).build());
-    }
+    SendingPolicyView view =
+        context.ask(client ->
+            changes
+                ? client.sendingPolicies().setSendingPolicy(change.build())
+                : client
+                    .sendingPolicies()
+                    .getSendingPolicy(
+                        GetSendingPolicyRequest.newBuilder().setCluster(cluster).build()));
     if (output.isTable()) {
       show(view, context.out());
     } else {

@@ -37,10 +37,9 @@ final class TraceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    HostTrace trace;
-    try (var client = context.connect()) {
-      trace = client.hosts().getHostTrace(GetHostRequest.newBuilder().setHost(host).build());
-    }
+    HostTrace trace =
+        context.ask(client ->
+            client.hosts().getHostTrace(GetHostRequest.newBuilder().setHost(host).build()));
     if (!output.isTable()) {
       output.print(trace, context.out());
       return ExitCodes.OK;
