@@ -5,35 +5,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.towline.proto.v1.AgentFrame;
 import dev.towline.proto.v1.CallFailed;
 import dev.towline.proto.v1.Goodbye;
-import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.ManagerFrame;
-import dev.towline.runtime.enroll.FleetMember;
-import dev.towline.runtime.identity.IdentityStore;
-import dev.towline.runtime.identity.IssuedIdentity;
-import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.policy.Direction;
 import dev.towline.runtime.testing.Await;
 import dev.towline.runtime.testing.FakeConversation;
 import dev.towline.runtime.testing.FakeManager;
-import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.testing.Requirement;
-import java.io.IOException;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,34 +28,32 @@ import org.junit.jupiter.api.io.TempDir;
 final class DirectionSessionTest {
   private static final Duration LONG = Duration.ofSeconds(60);
 
-  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
-  private final FleetChannels channels =
-      new FleetChannels(
-          Thread.ofPlatform().daemon().factory(),
-          host -> {
-            throw new UnknownHostException(host + ": no such name here");
-          });
-  private final List<AutoCloseable> closed = new ArrayList<>();
-  private final List<Duration> waits = new CopyOnWriteArrayList<>();
-  private final List<Thread> threads = new CopyOnWriteArrayList<>();
-  private volatile Map<ServerAddress, String> unresolved = Map.of();
-  private final IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
   @TempDir private Path directory;
+  private TestNode node;
+
+  @BeforeEach
+  void open() {
+    node =
+        new TestNode(
+            directory,
+            new FleetChannels(
+                Thread.ofPlatform().daemon().factory(),
+                host -> {
+                  throw new UnknownHostException(host + ": no such name here");
+                }));
+  }
 
   @AfterEach
   void close() throws Exception {
-    for (AutoCloseable each : closed.reversed()) {
-      each.close();
-    }
-    channels.close();
+    node.close();
   }
 
   @Test
   @Requirement("D3")
   void shortContact_doesWhatIsOrderedThenLeavesAndComesAgain() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
+    FakeManager manager = node.direct();
     manager.heartbeatIntervalMs = 1_000;
-    NodeSession session = session(List.of(manager.address()));
+    NodeSession session = node.session(manager.address());
     session.direction(Direction.AGENT_INITIATED_SHORT, 0);
     session.start();
     FakeConversation first = manager.conversation(0);
@@ -83,15 +68,15 @@ final class DirectionSessionTest {
     second.send(second.nextNoOp());
     second.awaitResult(2);
     second.await(AgentFrame::hasGoodbye);
-    assertThat(waits).isNotEmpty();
+    assertThat(node.waits).isNotEmpty();
   }
 
   @Test
   @Requirement("D3")
   void shortContact_becomesAKeptOne_staysInSession() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
+    FakeManager manager = node.direct();
     manager.heartbeatIntervalMs = 1_000;
-    NodeSession session = session(List.of(manager.address()));
+    NodeSession session = node.session(manager.address());
     session.direction(Direction.AGENT_INITIATED_SHORT, 0);
     session.start();
     manager.conversation(0).await(AgentFrame::hasGoodbye);
@@ -105,13 +90,13 @@ final class DirectionSessionTest {
   @Test
   @Requirement({"D3", "H5"})
   void stoppedBetweenContacts_comesOnceMoreToSaySo() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
+    FakeManager manager = node.direct();
     manager.heartbeatIntervalMs = 3_600_000;
-    NodeSession session = session(List.of(manager.address()));
+    NodeSession session = node.session(manager.address());
     session.direction(Direction.AGENT_INITIATED_SHORT, 0);
     session.start();
     manager.conversation(0).await(AgentFrame::hasGoodbye);
-    Await.until("the wait for the next contact", () -> !waits.isEmpty());
+    Await.until("the wait for the next contact", () -> !node.waits.isEmpty());
 
     session.close(Goodbye.Reason.HOST_SHUTDOWN);
 
@@ -122,24 +107,24 @@ final class DirectionSessionTest {
   @Test
   @Requirement("D3")
   void stoppedBetweenContacts_nobodyAnswers_endsAllTheSame() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
+    FakeManager manager = node.direct();
     manager.heartbeatIntervalMs = 3_600_000;
-    NodeSession session = session(List.of(manager.address()));
+    NodeSession session = node.session(manager.address());
     session.direction(Direction.AGENT_INITIATED_SHORT, 0);
     session.start();
     manager.conversation(0).await(AgentFrame::hasGoodbye);
-    Await.until("the wait for the next contact", () -> !waits.isEmpty());
+    Await.until("the wait for the next contact", () -> !node.waits.isEmpty());
     manager.close();
 
     session.close(Goodbye.Reason.AGENT_STOP);
-    Await.until("the end", () -> threads.stream().noneMatch(Thread::isAlive));
+    Await.until("the end", () -> node.threads.stream().noneMatch(Thread::isAlive));
   }
 
   @Test
   @Requirement("D2")
   void call_managerCannotCome_staysAndSaysWhatTheManagerSaw() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
-    NodeSession session = session(List.of(manager.address()));
+    FakeManager manager = node.direct();
+    NodeSession session = node.session(manager.address());
     session.start();
     FakeConversation talk = manager.conversation(0);
     // It has been welcomed.
@@ -165,8 +150,8 @@ final class DirectionSessionTest {
   @Test
   @Requirement("D2")
   void call_nobodyComes_isGivenUpAfterTheLimit() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
-    NodeSession session = session(List.of(manager.address()));
+    FakeManager manager = node.direct();
+    NodeSession session = node.session(manager.address());
     session.start();
     FakeConversation talk = manager.conversation(0);
     // It has been welcomed.
@@ -181,58 +166,11 @@ final class DirectionSessionTest {
   @Test
   @Requirement("D5")
   void nameThatLeadsNowhere_isToldWithTheAnswerAndTheNextServerServes() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
+    FakeManager manager = node.direct();
     var nowhere = new ServerAddress("manager.example", 7443);
-    session(List.of(nowhere, manager.address())).start();
+    node.start(nowhere, manager.address());
     manager.conversation(0);
-    Await.until("the name to be told", () -> unresolved.containsKey(nowhere));
-    assertThat(unresolved).containsEntry(nowhere, "manager.example: no such name here");
-  }
-
-  private Thread thread(Runnable work) {
-    Thread thread = Thread.ofPlatform().daemon().unstarted(work);
-    threads.add(thread);
-    return thread;
-  }
-
-  private FakeManager opened(FakeManager manager) {
-    closed.add(manager);
-    return manager;
-  }
-
-  private NodeSession session(List<ServerAddress> servers) throws IOException {
-    RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
-    var store = new IdentityStore(directory.resolve("identity"));
-    SessionObserver observer =
-        new SessionObserver() {
-          @Override
-          public void waiting(Duration untilNext) {
-            waits.add(untilNext);
-          }
-
-          @Override
-          public void unresolved(Map<ServerAddress, String> names) {
-            unresolved = names;
-          }
-        };
-    var session =
-        new NodeSession(
-            new NodeSession.Parts(
-                new FleetMember(store, identity, fleet.roots(), revocations, Clock.systemUTC()),
-                servers,
-                Set.of(Role.MANAGER),
-                HostFacts::getDefaultInstance,
-                SessionJournal.open(directory.resolve("session.journal")),
-                revocations,
-                List.of(),
-                () -> HeartbeatSource.Content.NOTHING,
-                observer,
-                channels,
-                Clock.systemUTC(),
-                System::nanoTime,
-                new SecureRandom(),
-                this::thread));
-    closed.add(session);
-    return session;
+    Await.until("the name to be told", () -> node.unresolved.containsKey(nowhere));
+    assertThat(node.unresolved).containsEntry(nowhere, "manager.example: no such name here");
   }
 }

@@ -8,16 +8,13 @@ import dev.towline.proto.v1.DirectiveContent;
 import dev.towline.proto.v1.DirectiveKind;
 import dev.towline.proto.v1.DirectiveReceipt.Verdict;
 import dev.towline.proto.v1.Goodbye;
-import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.ModuleStatus;
 import dev.towline.proto.v1.NoOp;
 import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.SignedDirective;
-import dev.towline.runtime.enroll.FleetMember;
 import dev.towline.runtime.identity.CertificateAuthority;
 import dev.towline.runtime.identity.Certificates;
-import dev.towline.runtime.identity.IdentityStore;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.PeerCheck;
 import dev.towline.runtime.identity.Role;
@@ -30,19 +27,17 @@ import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.runtime.tls.TlsProfile;
 import dev.towline.testing.Requirement;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,31 +49,31 @@ final class NodeSessionTest {
   private static final DirectiveContent NO_OP =
       DirectiveContent.newBuilder().setNoOp(NoOp.getDefaultInstance()).build();
 
-  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
+  private static final ModuleStatus MODULE =
+      ModuleStatus.newBuilder().setName("actions").setOnline(true).build();
 
-  /** The host's own clock. */
-  private Clock machine = Clock.systemUTC();
-
-  private final FleetChannels channels = new FleetChannels(Thread.ofPlatform().daemon().factory());
-  private final List<AutoCloseable> closed = new ArrayList<>();
   private final List<AcceptedDirective> handled = new CopyOnWriteArrayList<>();
   private final List<DirectiveHandler.Progress> progresses = new CopyOnWriteArrayList<>();
-  private final List<String> states = new CopyOnWriteArrayList<>();
-  private IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
   @TempDir private Path directory;
+  private TestNode node;
+
+  @BeforeEach
+  void open() {
+    node = new TestNode(directory, new FleetChannels(Thread.ofPlatform().daemon().factory()));
+    node.handlers = List.of(new Handler());
+    node.heartbeats =
+        () -> new HeartbeatSource.Content(List.of(MODULE), ByteString.EMPTY, Map.of());
+  }
 
   @AfterEach
   void close() throws Exception {
-    for (AutoCloseable each : closed.reversed()) {
-      each.close();
-    }
-    channels.close();
+    node.close();
   }
 
   @Test
   void direct_helloWelcomeHeartbeat_comeInThisOrder() throws Exception {
-    FakeManager manager = direct();
-    session(manager);
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     talk.await(frame -> frame.hasHeartbeat());
     assertThat(talk.received().getFirst().hasHello()).isTrue();
@@ -87,14 +82,14 @@ final class NodeSessionTest {
     assertThat(heartbeat.getNumber()).isEqualTo(1);
     assertThat(heartbeat.getAckWanted()).isTrue();
     assertThat(heartbeat.getModulesCount()).isEqualTo(1);
-    Await.until("online", () -> states.contains("online"));
+    Await.until("online", () -> node.states.contains("online"));
   }
 
   @Test
   void heartbeats_onlyChangesTravelAndEveryFifthWantsAnAnswer() throws Exception {
-    FakeManager manager = direct();
+    FakeManager manager = node.direct();
     manager.heartbeatIntervalMs = 20;
-    session(manager);
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     var fifth =
         talk.await(f -> f.hasHeartbeat() && f.getHeartbeat().getNumber() == 5).getHeartbeat();
@@ -109,18 +104,18 @@ final class NodeSessionTest {
 
   @Test
   void throughProxy_noOp_isAnsweredSealed() throws Exception {
-    FakeManager manager = proxied();
-    session(manager);
+    FakeManager manager = node.behindProxy();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     talk.send(talk.nextNoOp());
     assertThat(talk.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
-    assertThat(talk.peer().identity()).isEqualTo(identity.identity());
+    assertThat(talk.peer().identity()).isEqualTo(node.identity.identity());
   }
 
   @Test
   void throughProxy_moreThanTheCreditInBothDirections_arrives() throws Exception {
-    FakeManager manager = proxied();
-    session(manager);
+    FakeManager manager = node.behindProxy();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     for (int i = 0; i < 100; i++) {
       talk.send(talk.nextNoOp());
@@ -130,8 +125,8 @@ final class NodeSessionTest {
 
   @Test
   void throughProxy_upstreamLost_newInnerConversationOnTheSameStream() throws Exception {
-    FakeManager manager = proxied();
-    session(manager);
+    FakeManager manager = node.behindProxy();
+    node.start(manager.address());
     FakeConversation first = manager.conversation(0);
     first.send(first.nextNoOp());
     first.awaitResult(1);
@@ -145,8 +140,8 @@ final class NodeSessionTest {
 
   @Test
   void throughProxy_tamperedBytes_haveNoEffectAndLeaveOneEvent() throws Exception {
-    FakeManager manager = proxied();
-    session(manager);
+    FakeManager manager = node.behindProxy();
+    node.start(manager.address());
     FakeConversation first = manager.conversation(0);
     first.await(frame -> frame.hasHeartbeat());
     manager.tamperDown = true;
@@ -159,32 +154,32 @@ final class NodeSessionTest {
 
   @Test
   void connectionCut_dialsAgainAndTellsWhy() throws Exception {
-    FakeManager manager = direct();
-    session(manager);
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     manager.conversation(0);
     manager.restart();
     FakeConversation second = manager.conversation(1);
     assertThat(second.hello().getLastGeneration()).isEqualTo(1);
     assertThat(second.hello().getLastSessionEnd()).contains("ended");
     Await.until(
-        "offline, then online", () -> states.equals(List.of("online", "offline", "online")));
+        "offline, then online", () -> node.states.equals(List.of("online", "offline", "online")));
   }
 
   @Test
   void firstServerDown_goesToTheNext() throws Exception {
-    FakeManager down = direct();
+    FakeManager down = node.direct();
     ServerAddress nobody = down.address();
     down.close();
-    FakeManager manager = direct();
-    start(parts(List.of(nobody, manager.address()), journal(directory)));
+    FakeManager manager = node.direct();
+    node.start(nobody, manager.address());
     manager.conversation(0);
   }
 
   @Test
   void unknownRole_isRefusedInTheHandshake() throws Exception {
-    FakeManager proxy = proxied();
-    NodeSession.Parts parts = parts(List.of(proxy.address()), journal(directory));
-    start(
+    FakeManager proxy = node.behindProxy();
+    NodeSession.Parts parts = node.parts(List.of(proxy.address()), TestNode.journal(directory));
+    node.start(
         new NodeSession.Parts(
             parts.member(),
             parts.servers(),
@@ -200,7 +195,7 @@ final class NodeSessionTest {
             parts.nanoTime(),
             parts.random(),
             parts.threads()));
-    FakeManager manager = direct();
+    FakeManager manager = node.direct();
     Await.until("some time", () -> Files.exists(directory));
     assertThat(proxy.conversations()).isEmpty();
     assertThat(manager.conversations()).isEmpty();
@@ -208,8 +203,8 @@ final class NodeSessionTest {
 
   @Test
   void directive_runsOnceWithReceiptsAndSignedResult() throws Exception {
-    FakeManager manager = direct();
-    session(manager);
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     talk.send(talk.nextAction(RunAction.newBuilder().addCommand("x").build()));
     Await.until("handled", () -> progresses.size() == 1);
@@ -220,7 +215,7 @@ final class NodeSessionTest {
     var signed = talk.await(f -> f.hasResult()).getResult();
     assertThat(
             Signatures.verifyP256(
-                identity.leaf().getPublicKey(),
+                node.identity.leaf().getPublicKey(),
                 "towline result v1",
                 signed.getResult().toByteArray(),
                 signed.getSignature().toByteArray()))
@@ -229,8 +224,8 @@ final class NodeSessionTest {
 
   @Test
   void directive_wrongInAnyWay_isRefusedWithItsNamedEvent() throws Exception {
-    FakeManager manager = direct();
-    session(manager);
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     SignedDirective first = talk.nextNoOp();
     talk.send(first);
@@ -238,7 +233,7 @@ final class NodeSessionTest {
     var kind = DirectiveKind.DIRECTIVE_KIND_NO_OP;
     var next = talk.statement(2, kind, NO_OP);
     var foreign = FakeManager.direct(new TestFleet(Clock.systemUTC()));
-    closed.add(foreign);
+    node.closes(foreign);
 
     talk.send(first);
     expectEvent(manager, 1, "directive.replayed");
@@ -275,9 +270,9 @@ final class NodeSessionTest {
 
   @Test
   void results_areSentAgainUntilAcknowledged() throws Exception {
-    FakeManager manager = direct();
+    FakeManager manager = node.direct();
     manager.ackResults = false;
-    session(manager);
+    node.start(manager.address());
     FakeConversation first = manager.conversation(0);
     first.send(first.nextNoOp());
     var result = first.awaitResult(1);
@@ -296,15 +291,15 @@ final class NodeSessionTest {
 
   @Test
   void largeResultsOfALongOutage_allArriveAndTheLaterOnesAreCut() throws Exception {
-    FakeManager manager = direct();
-    session(manager);
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     for (int i = 1; i <= 20; i++) {
       talk.send(talk.nextAction(RunAction.newBuilder().addCommand("x").build()));
     }
     Await.until("handled", () -> progresses.size() == 20);
     manager.close();
-    Await.until("offline", () -> states.contains("offline"));
+    Await.until("offline", () -> node.states.contains("offline"));
     var output = ByteString.copyFrom(new byte[1 << 20]);
     progresses.forEach(progress ->
         progress.finished(
@@ -320,8 +315,8 @@ final class NodeSessionTest {
 
   @Test
   void restartedProgram_endsWhatItWasRunningAsInterrupted() throws Exception {
-    FakeManager manager = direct();
-    NodeSession session = session(manager);
+    FakeManager manager = node.direct();
+    NodeSession session = node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     talk.send(talk.nextAction(RunAction.newBuilder().addCommand("x").build()));
     Await.until("handled", () -> progresses.size() == 1);
@@ -329,7 +324,7 @@ final class NodeSessionTest {
     session.close(Goodbye.Reason.AGENT_STOP);
     talk.await(frame -> frame.hasGoodbye());
 
-    start(parts(List.of(manager.address()), journal(directory)));
+    node.start(manager.address());
     FakeConversation second = manager.conversation(1);
     assertThat(second.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_INTERRUPTED);
     assertThat(progresses).hasSize(1);
@@ -338,8 +333,8 @@ final class NodeSessionTest {
 
   @Test
   void rolledBackDisk_neverRunsAgainAndStartsAnEpoch() throws Exception {
-    FakeManager manager = direct();
-    NodeSession session = session(manager);
+    FakeManager manager = node.direct();
+    NodeSession session = node.start(manager.address());
     FakeConversation talk = manager.conversation(0);
     talk.send(talk.nextNoOp());
     talk.awaitResult(1);
@@ -352,7 +347,7 @@ final class NodeSessionTest {
     talk.awaitResult(2);
     session.close();
 
-    start(parts(List.of(manager.address()), journal(copy)));
+    node.start(node.parts(List.of(manager.address()), TestNode.journal(copy)));
     FakeConversation second = manager.conversation(1);
     assertThat(second.hello().getLastAcceptedDirective()).isEqualTo(1);
     second.send(run);
@@ -367,52 +362,53 @@ final class NodeSessionTest {
   @Test
   void certificatePastHalfLife_isRenewedMakeBeforeBreak() throws Exception {
     // It began before now by more than it lasts.
-    identity =
-        fleet.issue(Role.AGENT, "a1", CertificateAuthority.BACKDATE.minus(Duration.ofMinutes(1)));
-    FakeManager manager = direct();
-    session(manager);
+    node.identity =
+        node.fleet.issue(
+            Role.AGENT, "a1", CertificateAuthority.BACKDATE.minus(Duration.ofMinutes(1)));
+    FakeManager manager = node.direct();
+    node.start(manager.address());
     FakeConversation first = manager.conversation(0);
     first.await(frame -> frame.hasRenew());
     FakeConversation second = manager.conversation(1);
-    assertThat(second.peer().leaf()).isNotEqualTo(identity.leaf());
-    assertThat(second.peer().identity()).isEqualTo(identity.identity());
+    assertThat(second.peer().leaf()).isNotEqualTo(node.identity.leaf());
+    assertThat(second.peer().identity()).isEqualTo(node.identity.identity());
     Await.until("the old one ends", first::isEnded);
     second.send(second.nextNoOp());
     second.awaitResult(1);
-    assertThat(states).doesNotContain("offline");
-    assertThat(store().load().orElseThrow().leaf()).isEqualTo(second.peer().leaf());
+    assertThat(node.states).doesNotContain("offline");
+    assertThat(node.store().load().orElseThrow().leaf()).isEqualTo(second.peer().leaf());
   }
 
   @Test
   @Requirement("T2")
   void listenerOfAnOlderProfile_getsAnRsaCertificateInItsSession() throws Exception {
-    FakeManager manager = direct();
-    NodeSession.Parts parts = parts(List.of(manager.address()), journal(directory));
+    FakeManager manager = node.direct();
+    NodeSession.Parts parts = node.parts(List.of(manager.address()), TestNode.journal(directory));
     parts.member().speaks(TlsProfile.STRONG);
     parts.member().listens();
-    start(parts);
+    node.start(parts);
 
     Await.until("an RSA certificate", () -> parts.member().presentedRsa().isPresent());
 
     IssuedIdentity rsa = parts.member().presentedRsa().orElseThrow();
     assertThat(rsa.leaf().getPublicKey().getAlgorithm()).isEqualTo("RSA");
     assertThat(parts.member().verifier().check(rsa.chain())).isInstanceOf(PeerCheck.Trusted.class);
-    assertThat(store().loadRsa().orElseThrow().leaf()).isEqualTo(rsa.leaf());
-    assertThat(parts.member().identity().leaf()).isEqualTo(identity.leaf());
-    assertThat(states).doesNotContain("offline");
+    assertThat(node.store().loadRsa().orElseThrow().leaf()).isEqualTo(rsa.leaf());
+    assertThat(parts.member().identity().leaf()).isEqualTo(node.identity.leaf());
+    assertThat(node.states).doesNotContain("offline");
   }
 
   @ParameterizedTest
   @ValueSource(longs = {-5 * 365, -40, 40, 5 * 365})
   @Requirement("T3")
   void wrongClock_directAndThroughAProxy_talksAndRunsNothingExpired(long days) throws Exception {
-    machine = Clock.offset(Clock.systemUTC(), Duration.ofDays(days));
-    for (FakeManager manager : List.of(direct(), proxied())) {
+    node.machine = Clock.offset(Clock.systemUTC(), Duration.ofDays(days));
+    for (FakeManager manager : List.of(node.direct(), node.behindProxy())) {
       NodeSession.Parts parts =
-          parts(
+          node.parts(
               List.of(manager.address()),
               SessionJournal.open(directory.resolve("journal-" + manager.address().port())));
-      start(parts);
+      node.start(parts);
       FakeConversation talk = manager.conversation(0);
       talk.send(talk.nextNoOp());
       assertThat(talk.awaitResult(1).getOutcome()).isEqualTo(Outcome.OUTCOME_SUCCEEDED);
@@ -437,86 +433,17 @@ final class NodeSessionTest {
     assertThat(manager.events.getLast().getCode()).isEqualTo(code);
   }
 
-  private FakeManager direct() throws IOException {
-    FakeManager manager = FakeManager.direct(fleet);
-    closed.add(manager);
-    return manager;
-  }
+  /** Takes actions and leaves what becomes of them to the test. */
+  private final class Handler implements DirectiveHandler {
+    @Override
+    public boolean handles(DirectiveKind kind) {
+      return kind == DirectiveKind.DIRECTIVE_KIND_RUN_ACTION;
+    }
 
-  private FakeManager proxied() throws IOException {
-    FakeManager manager = FakeManager.behindProxy(fleet);
-    closed.add(manager);
-    return manager;
-  }
-
-  private NodeSession session(FakeManager manager) throws IOException {
-    return start(parts(List.of(manager.address()), journal(directory)));
-  }
-
-  private NodeSession start(NodeSession.Parts parts) {
-    var session = new NodeSession(parts);
-    closed.add(session);
-    session.start();
-    return session;
-  }
-
-  private static SessionJournal journal(Path directory) throws IOException {
-    return SessionJournal.open(directory.resolve("session.journal"));
-  }
-
-  private IdentityStore store() {
-    return new IdentityStore(directory.resolve("identity"));
-  }
-
-  private NodeSession.Parts parts(List<ServerAddress> servers, SessionJournal journal)
-      throws IOException {
-    RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
-    var member = new FleetMember(store(), identity, fleet.roots(), revocations, machine);
-    DirectiveHandler handler =
-        new DirectiveHandler() {
-          @Override
-          public boolean handles(DirectiveKind kind) {
-            return kind == DirectiveKind.DIRECTIVE_KIND_RUN_ACTION;
-          }
-
-          @Override
-          public void accepted(AcceptedDirective directive, Progress progress) {
-            handled.add(directive);
-            progresses.add(progress);
-          }
-        };
-    SessionObserver observer =
-        new SessionObserver() {
-          @Override
-          public void online(Established session) {
-            states.add("online");
-          }
-
-          @Override
-          public void offline(String why) {
-            states.add("offline");
-          }
-
-          @Override
-          public void failed(Throwable cause) {
-            states.add("failed " + cause);
-          }
-        };
-    var module = ModuleStatus.newBuilder().setName("actions").setOnline(true).build();
-    return new NodeSession.Parts(
-        member,
-        servers,
-        Set.of(Role.MANAGER, Role.PROXY),
-        HostFacts::getDefaultInstance,
-        journal,
-        revocations,
-        List.of(handler),
-        () -> new HeartbeatSource.Content(List.of(module), ByteString.EMPTY, Map.of()),
-        observer,
-        channels,
-        machine,
-        System::nanoTime,
-        new SecureRandom(),
-        Thread.ofPlatform().daemon().factory());
+    @Override
+    public void accepted(AcceptedDirective directive, Progress progress) {
+      handled.add(directive);
+      progresses.add(progress);
+    }
   }
 }

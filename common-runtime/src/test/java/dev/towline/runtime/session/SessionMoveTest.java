@@ -2,34 +2,24 @@ package dev.towline.runtime.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.towline.proto.v1.HostFacts;
-import dev.towline.runtime.enroll.FleetMember;
-import dev.towline.runtime.identity.IdentityStore;
-import dev.towline.runtime.identity.IssuedIdentity;
-import dev.towline.runtime.identity.Role;
 import dev.towline.runtime.testing.Await;
 import dev.towline.runtime.testing.FakeConversation;
 import dev.towline.runtime.testing.FakeManager;
-import dev.towline.runtime.testing.TestFleet;
 import dev.towline.runtime.tls.FleetChannels;
 import dev.towline.runtime.tls.ServerAddress;
 import dev.towline.testing.Requirement;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -38,35 +28,35 @@ import org.junit.jupiter.api.io.TempDir;
 final class SessionMoveTest {
   private static final Duration LONG = Duration.ofSeconds(60);
 
-  private final TestFleet fleet = new TestFleet(Clock.systemUTC());
   private final List<InetAddress> cluster = new CopyOnWriteArrayList<>();
-  private final FleetChannels channels =
-      new FleetChannels(
-          Thread.ofPlatform().daemon().factory(),
-          host -> {
-            if (cluster.isEmpty()) {
-              throw new UnknownHostException(host);
-            }
-            return cluster.toArray(InetAddress[]::new);
-          });
-  private final List<AutoCloseable> closed = new ArrayList<>();
-  private final List<String> states = new CopyOnWriteArrayList<>();
-  private final IssuedIdentity identity = fleet.issue(Role.AGENT, "a1");
   @TempDir private Path directory;
+  private TestNode node;
+
+  @BeforeEach
+  void open() {
+    node =
+        new TestNode(
+            directory,
+            new FleetChannels(
+                Thread.ofPlatform().daemon().factory(),
+                host -> {
+                  if (cluster.isEmpty()) {
+                    throw new UnknownHostException(host);
+                  }
+                  return cluster.toArray(InetAddress[]::new);
+                }));
+  }
 
   @AfterEach
   void close() throws Exception {
-    for (AutoCloseable each : closed.reversed()) {
-      each.close();
-    }
-    channels.close();
+    node.close();
   }
 
   @Test
   void tryMove_newWayWorks_isTakenWithoutAGap() throws Exception {
-    FakeManager old = opened(FakeManager.direct(fleet));
-    FakeManager proxied = opened(FakeManager.behindProxy(fleet));
-    NodeSession session = session(old.address());
+    FakeManager old = node.direct();
+    FakeManager proxied = node.behindProxy();
+    NodeSession session = node.start(old.address());
     FakeConversation first = old.conversation(0);
 
     Optional<String> problem = get(session.tryMove(List.of(proxied.address()), LONG));
@@ -74,7 +64,7 @@ final class SessionMoveTest {
     assertThat(problem).isEmpty();
     proxied.conversation(0).await(frame -> frame.hasHeartbeat());
     Await.until("the old one ends", first::isEnded);
-    assertThat(states).doesNotContain("offline");
+    assertThat(node.states).doesNotContain("offline");
     proxied.restart();
     proxied.conversation(1);
     assertThat(old.conversations()).hasSize(1);
@@ -82,9 +72,9 @@ final class SessionMoveTest {
 
   @Test
   void tryMove_nobodyThere_staysAndSaysWhy() throws Exception {
-    FakeManager old = opened(FakeManager.direct(fleet));
-    FakeManager gone = opened(FakeManager.direct(fleet));
-    NodeSession session = session(old.address());
+    FakeManager old = node.direct();
+    FakeManager gone = node.direct();
+    NodeSession session = node.start(old.address());
     FakeConversation first = old.conversation(0);
     gone.close();
 
@@ -93,13 +83,13 @@ final class SessionMoveTest {
     assertThat(problem.orElseThrow()).contains(gone.address().toString());
     first.send(first.nextNoOp());
     first.awaitResult(1);
-    assertThat(states).containsExactly("online");
+    assertThat(node.states).containsExactly("online");
   }
 
   @Test
   void tryMove_somebodySilentThere_staysAfterTheLimit() throws Exception {
-    FakeManager old = opened(FakeManager.direct(fleet));
-    NodeSession session = session(old.address());
+    FakeManager old = node.direct();
+    NodeSession session = node.start(old.address());
     FakeConversation first = old.conversation(0);
     try (var silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
       var there = new ServerAddress("127.0.0.1", silent.getLocalPort());
@@ -114,10 +104,10 @@ final class SessionMoveTest {
 
   @Test
   void tryMove_welcomedThereButNoHeartbeatComesBack_goesBack() throws Exception {
-    FakeManager old = opened(FakeManager.direct(fleet));
-    FakeManager mute = opened(FakeManager.behindProxy(fleet));
+    FakeManager old = node.direct();
+    FakeManager mute = node.behindProxy();
     mute.answerHeartbeats = false;
-    NodeSession session = session(old.address());
+    NodeSession session = node.start(old.address());
     old.conversation(0);
 
     Duration limit = Duration.ofSeconds(1);
@@ -137,22 +127,22 @@ final class SessionMoveTest {
   @Test
   @Requirement("F6")
   void reconnect_presentOneWorks_makesAnotherConnectionWithoutAGap() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
-    NodeSession session = session(manager.address());
+    FakeManager manager = node.direct();
+    NodeSession session = node.start(manager.address());
     FakeConversation first = manager.conversation(0);
 
     assertThat(get(session.reconnect(LONG))).isEmpty();
 
     manager.conversation(1).await(frame -> frame.hasHeartbeat());
     Await.until("the old one ends", first::isEnded);
-    assertThat(states).doesNotContain("offline");
+    assertThat(node.states).doesNotContain("offline");
   }
 
   @Test
   @Requirement("F6")
   void reconnect_noHeartbeatComesBack_saysSo() throws Exception {
-    FakeManager manager = opened(FakeManager.direct(fleet));
-    NodeSession session = session(manager.address());
+    FakeManager manager = node.direct();
+    NodeSession session = node.start(manager.address());
     manager.conversation(0);
     manager.answerHeartbeats = false;
 
@@ -161,9 +151,9 @@ final class SessionMoveTest {
 
   @Test
   void leaveTo_nobodyThere_leavesAndGoesOnTrying() throws Exception {
-    FakeManager old = opened(FakeManager.direct(fleet));
-    FakeManager later = opened(FakeManager.direct(fleet));
-    NodeSession session = session(old.address());
+    FakeManager old = node.direct();
+    FakeManager later = node.direct();
+    NodeSession session = node.start(old.address());
     FakeConversation first = old.conversation(0);
     later.close();
 
@@ -176,10 +166,10 @@ final class SessionMoveTest {
 
   @Test
   void drainingProxy_isLeftForAnotherAddressOfTheName() throws Exception {
-    FakeManager one = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
-    FakeManager two = opened(FakeManager.behindProxy(fleet, loopback(3), one.address().port()));
+    FakeManager one = node.behindProxy(loopback(2), 0);
+    FakeManager two = node.behindProxy(loopback(3), one.address().port());
     cluster.addAll(List.of(loopback(2), loopback(3)));
-    session(new ServerAddress("proxy.example", one.address().port()));
+    node.start(new ServerAddress("proxy.example", one.address().port()));
     FakeManager used = usedOf(one, two);
     FakeManager other = used == one ? two : one;
     FakeConversation first = used.conversation(0);
@@ -188,15 +178,15 @@ final class SessionMoveTest {
 
     other.conversation(0);
     Await.until("the old one ends", first::isEnded);
-    assertThat(states).doesNotContain("offline");
+    assertThat(node.states).doesNotContain("offline");
   }
 
   @Test
   void lostProxy_theOtherAddressIsDialledAtOnce() throws Exception {
-    FakeManager one = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
-    FakeManager two = opened(FakeManager.behindProxy(fleet, loopback(3), one.address().port()));
+    FakeManager one = node.behindProxy(loopback(2), 0);
+    FakeManager two = node.behindProxy(loopback(3), one.address().port());
     cluster.addAll(List.of(loopback(2), loopback(3)));
-    session(new ServerAddress("proxy.example", one.address().port()));
+    node.start(new ServerAddress("proxy.example", one.address().port()));
     FakeManager used = usedOf(one, two);
     FakeManager other = used == one ? two : one;
 
@@ -207,9 +197,9 @@ final class SessionMoveTest {
 
   @Test
   void nameThatCannotBeLookedUpAnyMore_servesByItsLastAddresses() throws Exception {
-    FakeManager proxied = opened(FakeManager.behindProxy(fleet, loopback(2), 0));
+    FakeManager proxied = node.behindProxy(loopback(2), 0);
     cluster.add(loopback(2));
-    session(new ServerAddress("proxy.example", proxied.address().port()));
+    node.start(new ServerAddress("proxy.example", proxied.address().port()));
     proxied.conversation(0);
     cluster.clear();
 
@@ -229,47 +219,5 @@ final class SessionMoveTest {
 
   private static <T> T get(CompletableFuture<T> future) throws Exception {
     return future.get(120, TimeUnit.SECONDS);
-  }
-
-  private FakeManager opened(FakeManager manager) {
-    closed.add(manager);
-    return manager;
-  }
-
-  private NodeSession session(ServerAddress server) throws IOException {
-    RevocationRegistry revocations = RevocationRegistry.open(directory.resolve("revocations"));
-    var store = new IdentityStore(directory.resolve("identity"));
-    SessionObserver observer =
-        new SessionObserver() {
-          @Override
-          public void online(Established session) {
-            states.add("online");
-          }
-
-          @Override
-          public void offline(String why) {
-            states.add("offline");
-          }
-        };
-    var session =
-        new NodeSession(
-            new NodeSession.Parts(
-                new FleetMember(store, identity, fleet.roots(), revocations, Clock.systemUTC()),
-                List.of(server),
-                Set.of(Role.MANAGER, Role.PROXY),
-                HostFacts::getDefaultInstance,
-                SessionJournal.open(directory.resolve("session.journal")),
-                revocations,
-                List.of(),
-                () -> HeartbeatSource.Content.NOTHING,
-                observer,
-                channels,
-                Clock.systemUTC(),
-                System::nanoTime,
-                new SecureRandom(),
-                Thread.ofPlatform().daemon().factory()));
-    closed.add(session);
-    session.start();
-    return session;
   }
 }
