@@ -103,28 +103,7 @@ final class EnrollmentTest {
   @Test
   @Requirement("I2")
   void enroll_expiredToken_isRefused() {
-    CreatedToken token =
-        fixture
-            .services()
-            .tokens()
-            .create(
-                new NewToken(
-                    Role.AGENT,
-                    "linux",
-                    "",
-                    "",
-                    "",
-                    "",
-                    "",
-                    List.of(),
-                    "",
-                    "",
-                    false,
-                    Duration.ofMillis(1),
-                    0,
-                    "test",
-                    "",
-                    SourceNetworks.ANY));
+    CreatedToken token = fixture.token(0, Duration.ofMillis(1));
     assertRefused(fixture.enroll(token, fixture.facts("web-1")), "TOKEN_EXPIRED");
   }
 

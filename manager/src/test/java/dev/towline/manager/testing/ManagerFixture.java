@@ -3,11 +3,15 @@ package dev.towline.manager.testing;
 import dev.towline.manager.Manager;
 import dev.towline.manager.ManagerConfig;
 import dev.towline.manager.ManagerServices;
+import dev.towline.manager.actions.NewAction;
 import dev.towline.manager.enrollment.CreatedToken;
 import dev.towline.manager.enrollment.NewToken;
 import dev.towline.manager.enrollment.SourceNetworks;
 import dev.towline.manager.events.EventRecord;
+import dev.towline.manager.nodes.Presence;
+import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.HostFacts;
+import dev.towline.proto.v1.RunAction;
 import dev.towline.runtime.enroll.EnrollmentClient;
 import dev.towline.runtime.enroll.EnrollmentFile;
 import dev.towline.runtime.enroll.EnrollmentOutcome;
@@ -101,6 +105,10 @@ public final class ManagerFixture implements AutoCloseable {
   }
 
   public CreatedToken token(int maxUses) {
+    return token(maxUses, Duration.ofHours(1));
+  }
+
+  public CreatedToken token(int maxUses, Duration lifetime) {
     return services()
         .tokens()
         .create(
@@ -116,7 +124,7 @@ public final class ManagerFixture implements AutoCloseable {
                 "",
                 "",
                 false,
-                Duration.ofHours(1),
+                lifetime,
                 maxUses,
                 "test",
                 "",
@@ -194,6 +202,27 @@ public final class ManagerFixture implements AutoCloseable {
     FakeNode node = new FakeNode(this, identity, facts);
     peers.add(node);
     return node;
+  }
+
+  /** An action that does nothing, on the hosts of a selector. */
+  public Action noOp(String selector) {
+    return services()
+        .actions()
+        .create(
+            new NewAction(
+                selector, true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+  }
+
+  public Action awaitEnded(String action) {
+    return Await.value(
+        "the end of action " + action,
+        BOUND,
+        () -> Optional.of(services().actions().action(action)).filter(Action::getEnded));
+  }
+
+  public void awaitPresence(String host, Presence presence) {
+    Await.until(
+        host + " " + presence, BOUND, () -> services().hosts().host(host).presence() == presence);
   }
 
   public List<EventRecord> events(String code) {

@@ -4,7 +4,6 @@ import static dev.towline.manager.testing.ManagerFixture.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
-import dev.towline.manager.actions.NewAction;
 import dev.towline.manager.enrollment.NewToken;
 import dev.towline.manager.events.EventRecord;
 import dev.towline.manager.logs.LogLevel;
@@ -30,7 +29,6 @@ import dev.towline.proto.v1.Outcome;
 import dev.towline.proto.v1.Path;
 import dev.towline.proto.v1.RecordClass;
 import dev.towline.proto.v1.ResultPart;
-import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.SealedRecord;
 import dev.towline.proto.v1.SignedLogBatch;
 import dev.towline.proto.v1.SignedRecord;
@@ -95,7 +93,7 @@ final class UplinkTest {
     assertThat(node.tlsCipherSuite()).startsWith("TLS_");
     var member = fixture.services().proxyClusters().proxies("dc1").getFirst();
     assertThat(member.clients()).isEqualTo(1);
-    noOp();
+    fixture.noOp("web-1");
     assertThat(FakeProxy.take(inner.received, ManagerFrame::hasDirective)).isNotNull();
   }
 
@@ -104,7 +102,7 @@ final class UplinkTest {
     FakeProxy.Inner inner = connected();
     inner.stopGranting();
     for (int i = 0; i < 100; i++) {
-      noOp();
+      fixture.noOp("web-1");
     }
     Await.until(
         "the credit to be used up",
@@ -122,10 +120,7 @@ final class UplinkTest {
   void lane_lost_endsItsSessions() {
     connected();
     proxy.close();
-    Await.until(
-        "offline",
-        BOUND,
-        () -> fixture.services().hosts().host("web-1").presence() == Presence.OFFLINE);
+    fixture.awaitPresence("web-1", Presence.OFFLINE);
   }
 
   @Test
@@ -157,20 +152,11 @@ final class UplinkTest {
   void kept_resultAndDepartureOfAnAgentThatIsGone_areThereOnce() {
     FakeNode host7 = fixture.host("web-7");
     var session = host7.connect();
-    var action =
-        fixture
-            .services()
-            .actions()
-            .create(
-                new NewAction(
-                    "web-7", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+    var action = fixture.noOp("web-7");
     var directive = session.takeDirective().directive();
     session.accept(directive);
     session.drop();
-    Await.until(
-        "offline",
-        BOUND,
-        () -> fixture.services().hosts().host("web-7").presence() == Presence.OFFLINE);
+    fixture.awaitPresence("web-7", Presence.OFFLINE);
     SealedRecord result =
         sealed(host7, host7, AgentRecord.newBuilder().setResult(result(host7, directive)));
     SealedRecord departure =
@@ -225,13 +211,7 @@ final class UplinkTest {
   void kept_partsOfALargeResult_inAnyOrderAndTwice_areTheResultOnce() {
     FakeNode host7 = fixture.host("web-7");
     var session = host7.connect();
-    var action =
-        fixture
-            .services()
-            .actions()
-            .create(
-                new NewAction(
-                    "web-7", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
+    var action = fixture.noOp("web-7");
     var directive = session.takeDirective().directive();
     session.accept(directive);
     session.drop();
@@ -410,14 +390,5 @@ final class UplinkTest {
             .build());
     FakeProxy.take(inner.received, ManagerFrame::hasWelcome);
     return inner;
-  }
-
-  private void noOp() {
-    fixture
-        .services()
-        .actions()
-        .create(
-            new NewAction(
-                "web-1", true, RunAction.getDefaultInstance(), Duration.ZERO, "test", ""));
   }
 }
