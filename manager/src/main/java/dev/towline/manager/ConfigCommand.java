@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
     subcommands = ConfigCommand.Show.class)
 final class ConfigCommand extends CommandGroup {
   /** Each value and where it came from. */
+  @Command(name = ShowSettings.NAME)
   static final class Show extends ShowSettings {
     @Spec private CommandSpec command = CommandSpec.create();
 

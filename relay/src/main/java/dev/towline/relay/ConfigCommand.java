@@ -17,6 +17,7 @@ import picocli.CommandLine.Mixin;
     subcommands = ConfigCommand.Show.class)
 final class ConfigCommand extends CommandGroup {
   /** Each value and where it came from. */
+  @Command(name = ShowSettings.NAME)
   static final class Show extends ShowSettings {
     @Mixin private SettingsOptions options = new SettingsOptions();
 
