@@ -173,6 +173,31 @@ final class ParityFleet implements AutoCloseable {
     return directory.resolve(name(kind) + "-app.log");
   }
 
+  /**
+   * Where an agent of this path finds the published tree: at the nearest program that serves it.
+   */
+  String updates(Kind kind) {
+    String host =
+        switch (kind) {
+          case DIRECT -> fleet.managerHost();
+          case RELAY -> fleet.host(3);
+          case PROXY -> fleet.host(4);
+          case PROXY_AND_RELAY -> fleet.host(5);
+          case KIND_UNSPECIFIED, UNRECOGNIZED -> throw new AssertionError(kind);
+        };
+    return "http://" + host + ":8080/updates/";
+  }
+
+  /** Where a host of this path has its component. */
+  Path component(Kind kind) {
+    return directory.resolve("component-" + name(kind));
+  }
+
+  /** The tree that the manager serves. */
+  Path published() {
+    return directory.resolve("data/manager/updates/public");
+  }
+
   Path file(String name) {
     return directory.resolve(name);
   }

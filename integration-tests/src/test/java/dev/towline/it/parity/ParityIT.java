@@ -9,11 +9,14 @@ import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.ActionEvent;
 import dev.towline.proto.v1.ActionTarget;
 import dev.towline.proto.v1.CancelActionRequest;
+import dev.towline.proto.v1.ChangeSettingsRequest;
+import dev.towline.proto.v1.ComponentStatus;
 import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.GetActionRequest;
 import dev.towline.proto.v1.GetHostPolicyRequest;
 import dev.towline.proto.v1.GetHostRequest;
+import dev.towline.proto.v1.GetUpdateStatusRequest;
 import dev.towline.proto.v1.Host;
 import dev.towline.proto.v1.HostLog;
 import dev.towline.proto.v1.HostPolicy;
@@ -25,14 +28,18 @@ import dev.towline.proto.v1.RunAction;
 import dev.towline.proto.v1.RunActionRequest;
 import dev.towline.proto.v1.TargetState;
 import dev.towline.proto.v1.TraceHop;
+import dev.towline.runtime.identity.Fingerprints;
 import dev.towline.runtime.policy.Direction;
+import dev.towline.runtime.updates.RepositoryPaths;
 import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -86,6 +93,7 @@ class ParityIT {
       case FIREWALL -> firewall();
       case FIREWALL_ROLLBACK -> firewallRollback();
       case TRACE -> trace();
+      case UPDATES -> updates();
       case GOODBYE -> goodbye();
       case UNINSTALL -> uninstall();
     }
@@ -375,6 +383,91 @@ class ParityIT {
       assertThat(hops).as("hops of %s", kind).hasSize(between + 2);
       assertThat(hops).extracting(TraceHop::getProblem).containsOnly("");
     }
+  }
+
+  /** Each from the nearest server: the manager, its proxy, or the relay child above it. */
+  private static void updates() throws IOException {
+    Path content = fleet.file("rules");
+    Path odd = Files.createDirectories(content.resolve("bin")).resolve("100%25 größe");
+    Files.writeString(odd, "any name");
+    Files.writeString(content.resolve("noext"), "one");
+    publish("1.0");
+    for (Kind kind : PATHS) {
+      fleet
+          .fleet()
+          .admin()
+          .policies()
+          .changeSettings(
+              ChangeSettingsRequest.newBuilder()
+                  .setHost(ParityFleet.name(kind))
+                  .putSet("updates.components", "rules=" + fleet.component(kind))
+                  .putSet("updates.source", fleet.updates(kind))
+                  .putSet("updates.interval", "10s")
+                  .putSet("updates.window", "0s")
+                  .build());
+    }
+    awaitApplied("1.0");
+    for (Kind kind : PATHS) {
+      assertThat(fleet.component(kind).resolve("bin/100%25 größe")).hasContent("any name");
+    }
+
+    Files.writeString(content.resolve("noext"), "two");
+    publish("1.1", "--hold");
+    Path stored = fleet.published().resolve(RepositoryPaths.file(sha256(content.resolve("noext"))));
+    Files.writeString(stored, "owt");
+    fleet.fleet().towline("updates", "select", "rules", "1.1");
+    Await.until(
+        "the tampered file to be refused on every path",
+        ParityFleet.BOUND,
+        () ->
+            status().getOtherHostsList().stream()
+                    .filter(host -> host.getDetail().contains("tampered"))
+                    .count()
+                == PATHS.size());
+    for (Kind kind : PATHS) {
+      assertThat(fleet.component(kind).resolve("noext")).hasContent("one");
+    }
+    Files.writeString(stored, "two");
+    awaitApplied("1.1");
+    for (Kind kind : PATHS) {
+      assertThat(fleet.component(kind).resolve("noext")).hasContent("two");
+    }
+
+    assertThat(fleet.fleet().towline("updates", "status")).contains("on 4 of 4");
+    Path export = fleet.file("export");
+    assertThat(fleet.fleet().towline("updates", "export", export.toString())).contains("files;");
+    assertThat(export.resolve("content/rules/1.0/noext")).hasContent("one");
+    assertThat(fleet.fleet().towline("updates", "check", fleet.updates(Kind.PROXY)))
+        .doesNotContain("FAILED");
+  }
+
+  private static void publish(String version, String... options) {
+    List<String> command =
+        new ArrayList<>(List.of("updates", "import", fleet.file("rules").toString()));
+    command.addAll(List.of("--component", "rules", "--version", version));
+    command.addAll(List.of(options));
+    assertThat(fleet.fleet().towline(command.toArray(String[]::new)))
+        .contains("is published: 2 files");
+  }
+
+  private static void awaitApplied(String version) {
+    Await.until(
+        "version " + version + " on every path",
+        ParityFleet.BOUND,
+        () -> status().getVersion().equals(version) && status().getApplied() == PATHS.size());
+  }
+
+  private static ComponentStatus status() {
+    return fleet
+        .fleet()
+        .admin()
+        .updates()
+        .getUpdateStatus(GetUpdateStatusRequest.getDefaultInstance())
+        .getComponents(0);
+  }
+
+  private static String sha256(Path file) throws IOException {
+    return HexFormat.of().formatHex(Fingerprints.sha256(file));
   }
 
   /** A killed agent is lost, and no other than one that was stopped. */

@@ -25,6 +25,7 @@ public enum Feature {
   FIREWALL("host firewall"),
   FIREWALL_ROLLBACK("taking back firewall rules that cut a host off"),
   TRACE("path traces"),
+  UPDATES("updates"),
   GOODBYE("stopped, shut down and lost told apart"),
   UNINSTALL("uninstalling");
 
