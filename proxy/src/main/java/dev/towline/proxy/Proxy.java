@@ -1,5 +1,7 @@
 package dev.towline.proxy;
 
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsParameters;
 import dev.towline.proto.v1.Goodbye;
 import dev.towline.proto.v1.HostFacts;
 import dev.towline.proto.v1.KeptRecord;
@@ -15,6 +17,7 @@ import dev.towline.proxy.enrollment.EnrollmentForwarder;
 import dev.towline.proxy.mirror.ManagerSite;
 import dev.towline.proxy.mirror.MirrorServer;
 import dev.towline.proxy.mirror.PackageCache;
+import dev.towline.proxy.mirror.UpdateMirror;
 import dev.towline.proxy.spool.Exporter;
 import dev.towline.proxy.spool.Keeper;
 import dev.towline.proxy.spool.SendingHandler;
@@ -63,6 +66,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -186,7 +191,7 @@ final class Proxy implements AutoCloseable {
             new RefusedHandshakes(session::securityEvent, System::nanoTime));
     parts.push(() -> drain(drainage, mux, serial, clients));
 
-    if (!config.httpPorts().isEmpty()) {
+    if (!config.httpPorts().isEmpty() || !config.httpsPorts().isEmpty()) {
       mirror(config, world);
     }
 
@@ -306,11 +311,10 @@ final class Proxy implements AutoCloseable {
 
   private void mirror(ProxyConfig config, World world) throws IOException {
     FleetMember member = world.member();
-    var site =
-        new ManagerSite(
-            config.managerPublic(),
-            FleetTls.httpClient(
-                member::presented, member.verifier(), peer -> peer.role() == Role.MANAGER));
+    SSLContext tls =
+        FleetTls.httpClient(
+            member::presented, member.verifier(), peer -> peer.role() == Role.MANAGER);
+    var site = new ManagerSite(config.managerPublic(), tls);
     parts.push(site);
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.push(threads::shutdownNow);
@@ -321,16 +325,38 @@ final class Proxy implements AutoCloseable {
             site,
             threads,
             world.clock());
+    var updates =
+        new UpdateMirror(
+            world.data().resolve("updates"),
+            (long) config.updatesMegabytes() << 20,
+            site,
+            threads,
+            world.clock(),
+            System::nanoTime,
+            TimeUnit.NANOSECONDS::sleep,
+            world.random());
     var mirror =
         new MirrorServer(
             site,
             cache,
+            updates,
             threads,
-            config.httpPorts().stream()
-                .map(port -> new InetSocketAddress(config.listen(), port))
-                .toList());
+            addresses(config, config.httpPorts()),
+            addresses(config, config.httpsPorts()),
+            new HttpsConfigurator(tls) {
+              @Override
+              public void configure(HttpsParameters parameters) {
+                SSLParameters wanted = tls.getDefaultSSLParameters();
+                FleetTls.apply(config.tlsProfile(), wanted);
+                parameters.setSSLParameters(wanted);
+              }
+            });
     parts.push(mirror);
     mirror.start();
+  }
+
+  private static List<InetSocketAddress> addresses(ProxyConfig config, List<Integer> ports) {
+    return ports.stream().map(port -> new InetSocketAddress(config.listen(), port)).toList();
   }
 
   private static void status(

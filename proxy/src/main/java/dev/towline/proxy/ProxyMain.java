@@ -95,6 +95,12 @@ public final class ProxyMain extends CommandGroup {
     @Nullable List<String> httpPorts;
 
     @Option(
+        names = "--https-port",
+        paramLabel = "PORT",
+        description = "HTTPS for updates; may be given again")
+    @Nullable List<String> httpsPorts;
+
+    @Option(
         names = "--tls-profile",
         paramLabel = "PROFILE",
         description = "what it speaks: modern, strong, compatible or fips")
@@ -122,6 +128,9 @@ public final class ProxyMain extends CommandGroup {
       }
       if (httpPorts != null) {
         flags.put("http-ports", httpPorts);
+      }
+      if (httpsPorts != null) {
+        flags.put("https-ports", httpsPorts);
       }
       return settings.with(flags, SettingValue.COMMAND_LINE);
     }

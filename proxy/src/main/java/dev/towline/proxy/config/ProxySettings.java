@@ -21,10 +21,12 @@ public final class ProxySettings {
   private static final String LISTEN = "listen";
   private static final String PORT = "port";
   private static final String HTTP_PORTS = "http-ports";
+  private static final String HTTPS_PORTS = "https-ports";
   private static final String SERVERS = "servers";
   private static final String MANAGER_PUBLIC = "manager-public";
   private static final String CONNECTIONS = "uplink-connections";
   private static final String MIRROR = "mirror-megabytes";
+  private static final String UPDATES = "updates-megabytes";
   private static final String TLS_PROFILE = "tls-profile";
   private static final int MOST_PORTS = 65_535;
   private static final int MOST_CONNECTIONS = 4;
@@ -40,10 +42,12 @@ public final class ProxySettings {
     put(LISTEN, List.of("0.0.0.0"), source);
     put(PORT, List.of("443"), source);
     put(HTTP_PORTS, List.of("80", "8080"), source);
+    put(HTTPS_PORTS, List.of("8443"), source);
     put(SERVERS, List.of(), source);
     put(MANAGER_PUBLIC, List.of(), source);
     put(CONNECTIONS, List.of("2"), source);
     put(MIRROR, List.of("1024"), source);
+    put(UPDATES, List.of("10240"), source);
     put(TLS_PROFILE, List.of(TlsProfile.MODERN.label()), source);
   }
 
@@ -84,10 +88,8 @@ public final class ProxySettings {
     List<String> found = new ArrayList<>(problems);
     String listen = one(LISTEN, found);
     int port = number(PORT, one(PORT, found), 1, MOST_PORTS, found);
-    List<Integer> httpPorts = new ArrayList<>();
-    for (String text : values(HTTP_PORTS)) {
-      httpPorts.add(number(HTTP_PORTS, text, 1, MOST_PORTS, found));
-    }
+    List<Integer> httpPorts = ports(HTTP_PORTS, found);
+    List<Integer> httpsPorts = ports(HTTPS_PORTS, found);
     List<ServerAddress> servers = addresses(SERVERS, found);
     if (values(SERVERS).isEmpty()) {
       found.add("servers: none (expected: at least one host:port of a manager)");
@@ -95,6 +97,7 @@ public final class ProxySettings {
     List<ServerAddress> publics = addresses(MANAGER_PUBLIC, found);
     int connections = number(CONNECTIONS, one(CONNECTIONS, found), 1, MOST_CONNECTIONS, found);
     int mirror = number(MIRROR, one(MIRROR, found), 1, MOST_MEGABYTES, found);
+    int updates = number(UPDATES, one(UPDATES, found), 1, MOST_MEGABYTES, found);
     String profileLabel = one(TLS_PROFILE, found);
     Optional<TlsProfile> profile = TlsProfile.of(profileLabel);
     if (profile.isEmpty()) {
@@ -110,10 +113,12 @@ public final class ProxySettings {
         listen,
         port,
         httpPorts,
+        httpsPorts,
         servers,
         publics,
         connections,
         mirror,
+        updates,
         profile.orElse(TlsProfile.MODERN));
   }
 
@@ -143,6 +148,14 @@ public final class ProxySettings {
       return "";
     }
     return texts.getFirst();
+  }
+
+  private List<Integer> ports(String key, List<String> found) {
+    List<Integer> ports = new ArrayList<>();
+    for (String text : values(key)) {
+      ports.add(number(key, text, 1, MOST_PORTS, found));
+    }
+    return ports;
   }
 
   private static int number(String key, String text, int least, int most, List<String> found) {

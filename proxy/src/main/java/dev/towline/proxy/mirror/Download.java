@@ -1,5 +1,8 @@
 package dev.towline.proxy.mirror;
 
+import dev.towline.runtime.updates.HttpSource;
+import dev.towline.runtime.updates.PartialFile;
+import dev.towline.runtime.updates.UpdateRefused;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,8 +15,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A file that is being fetched, or that is there already. Those who want it read it while it grows.
@@ -22,8 +28,20 @@ import org.jspecify.annotations.Nullable;
  * for good gets an exception after the bytes that came.
  */
 final class Download {
+  private static final Logger log = LoggerFactory.getLogger(Download.class);
   private static final int CHUNK = 64 << 10;
   private static final int ATTEMPTS = 4;
+
+  /** One after the other without a byte; the pauses between them double. */
+  private static final int CHECKED_ATTEMPTS = 6;
+
+  private static final long FIRST_PAUSE_NANOS = 250_000_000;
+
+  /** What gives nothing for so long is broken off and asked for again. */
+  private static final long SILENCE_NANOS = 20_000_000_000L;
+
+  private static final int OK = 200;
+  private static final int PARTIAL = 206;
 
   private final Path file;
   private final long size;
@@ -71,10 +89,106 @@ final class Download {
       }
       out.force(true);
     }
-    synchronized (this) {
-      done = true;
-      notifyAll();
+    finished();
+  }
+
+  /**
+   * Fetches what has this hash, from where an earlier try broke off; returns when all of it is on
+   * the disk and right. What came stays when it breaks off again.
+   *
+   * @param authorization empty for none
+   */
+  void runChecked(
+      ManagerSite site, String target, String authorization, String sha256, HttpSource.Pause pause)
+      throws IOException, UpdateRefused, InterruptedException {
+    try (PartialFile out = PartialFile.open(file, size, sha256)) {
+      arrived(out.offset());
+      opened();
+      int failures = 0;
+      while (!out.isWhole()) {
+        long before = out.offset();
+        try {
+          goOn(site, target, authorization, out, pause);
+        } catch (IOException e) {
+          failures = out.offset() > before ? 1 : failures + 1;
+          if (failures == CHECKED_ATTEMPTS) {
+            throw e;
+          }
+          pause.nanos(FIRST_PAUSE_NANOS << (failures - 1));
+        }
+      }
+      out.complete();
     }
+    finished();
+  }
+
+  private void goOn(
+      ManagerSite site,
+      String target,
+      String authorization,
+      PartialFile out,
+      HttpSource.Pause pause)
+      throws IOException, UpdateRefused, InterruptedException {
+    Map<String, String> headers = new HashMap<>();
+    long offset = out.offset();
+    if (offset > 0) {
+      headers.put("Range", "bytes=" + offset + "-");
+    }
+    if (!authorization.isEmpty()) {
+      headers.put(ManagerSite.AUTHORIZATION, authorization);
+    }
+    HttpResponse<InputStream> response = site.ask("GET", target, headers);
+    try (InputStream body = response.body()) {
+      Thread watch = Thread.ofVirtual().start(() -> endWhenSilent(body, pause));
+      try {
+        switch (response.statusCode()) {
+          case OK -> body.skipNBytes(offset);
+          case PARTIAL -> expectRange(response, offset);
+          default -> throw new IOException("the manager answered " + response.statusCode());
+        }
+        byte[] buffer = new byte[CHUNK];
+        for (int read = body.read(buffer); read >= 0; read = body.read(buffer)) {
+          out.write(ByteBuffer.wrap(buffer, 0, read));
+          arrived(read);
+        }
+      } finally {
+        watch.interrupt();
+      }
+    }
+    if (!out.isWhole()) {
+      throw new EOFException("%d of %d bytes came".formatted(out.offset(), size));
+    }
+  }
+
+  private static void expectRange(HttpResponse<?> response, long offset) throws IOException {
+    String range = response.headers().firstValue("Content-Range").orElse("");
+    if (!range.startsWith("bytes " + offset + "-")) {
+      throw new IOException("another part than the one asked for: " + range);
+    }
+  }
+
+  private void endWhenSilent(InputStream body, HttpSource.Pause pause) {
+    try {
+      long seen;
+      do {
+        seen = written();
+        pause.nanos(SILENCE_NANOS);
+      } while (written() > seen);
+      body.close();
+    } catch (InterruptedException _) {
+      // It came to its end.
+    } catch (IOException e) {
+      log.debug("a silent transfer can't be closed", e);
+    }
+  }
+
+  private synchronized void finished() {
+    done = true;
+    notifyAll();
+  }
+
+  private synchronized long written() {
+    return written;
   }
 
   private void fetch(ManagerSite site, String target, String validator, FileChannel out)
@@ -97,8 +211,8 @@ final class Download {
         throw new IOException("it changed while it was fetched");
       }
       switch (response.statusCode()) {
-        case 200 -> body.skipNBytes(written);
-        case 206 -> {}
+        case OK -> body.skipNBytes(written);
+        case PARTIAL -> {}
         default -> throw new IOException("the manager answered " + response.statusCode());
       }
       byte[] buffer = new byte[CHUNK];
@@ -123,7 +237,7 @@ final class Download {
     notifyAll();
   }
 
-  private synchronized void arrived(int bytes) {
+  private synchronized void arrived(long bytes) {
     written += bytes;
     notifyAll();
   }
@@ -159,10 +273,10 @@ final class Download {
       return FileChannel.open(file, StandardOpenOption.READ);
     } catch (NoSuchFileException e) {
       String name = String.valueOf(file.getFileName());
-      if (!name.endsWith(".part")) {
+      if (!name.endsWith(CopyStore.PART)) {
         throw e;
       }
-      String whole = name.substring(0, name.length() - ".part".length());
+      String whole = name.substring(0, name.length() - CopyStore.PART.length());
       return FileChannel.open(file.resolveSibling(whole), StandardOpenOption.READ);
     }
   }

@@ -20,6 +20,8 @@ import javax.net.ssl.SSLContext;
  * IOException} when no server answers; any status is an answer.
  */
 public final class ManagerSite implements AutoCloseable {
+  static final String AUTHORIZATION = "Authorization";
+
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(20);
 

@@ -2,26 +2,33 @@ package dev.towline.proxy.mirror;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import dev.towline.runtime.identity.Fingerprints;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.ExecutorService;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The plain HTTP ports of a proxy. {@code /packages/} comes from the copies on disk; everything
- * else is passed on to the manager, which has install scripts and updates there and nothing that is
+ * The HTTP and HTTPS ports of a proxy. Packages and updates come from the copies on disk;
+ * everything else is passed on to the manager, which has install scripts there and nothing that is
  * not for everybody (U1).
  *
  * <p>The JDK's own server, with a virtual thread per request: this is used when a host is installed
@@ -32,7 +39,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class MirrorServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(MirrorServer.class);
-  private static final String AUTHORIZATION = "Authorization";
+  private static final String AUTHORIZATION = ManagerSite.AUTHORIZATION;
   private static final Pattern INSTALL =
       Pattern.compile("/install/[A-Za-z0-9_~-][A-Za-z0-9._~/-]{0,255}");
   private static final Pattern PACKAGE =
@@ -51,11 +58,13 @@ public final class MirrorServer implements AutoCloseable {
           "Location",
           "WWW-Authenticate",
           "X-Content-Type-Options");
+  private static final String FOR_EVER = "public, max-age=31536000, immutable";
   private static final int BACKLOG = 1_024;
   private static final int NOT_MODIFIED = 304;
 
   private final ManagerSite site;
   private final PackageCache cache;
+  private final UpdateMirror updates;
   private final ExecutorService threads;
   private final List<HttpServer> servers = new ArrayList<>();
 
@@ -63,21 +72,50 @@ public final class MirrorServer implements AutoCloseable {
    * @param threads a virtual thread per task
    */
   public MirrorServer(
-      ManagerSite site, PackageCache cache, ExecutorService threads, List<InetSocketAddress> listen)
+      ManagerSite site,
+      PackageCache cache,
+      UpdateMirror updates,
+      ExecutorService threads,
+      List<InetSocketAddress> listen,
+      List<InetSocketAddress> listenTls,
+      HttpsConfigurator tls)
       throws IOException {
     this.site = site;
     this.cache = cache;
+    this.updates = updates;
     this.threads = threads;
     try {
       for (InetSocketAddress address : listen) {
-        HttpServer server = HttpServer.create(address, BACKLOG);
-        server.setExecutor(threads);
-        server.createContext("/", this::answer);
-        servers.add(server);
+        add(HttpServer.create(address, BACKLOG));
+      }
+      for (InetSocketAddress address : listenTls) {
+        addTls(address, tls);
       }
     } catch (IOException e) {
       close();
       throw e;
+    }
+  }
+
+  private void add(HttpServer server) {
+    server.setExecutor(threads);
+    server.createContext("/", this::answer);
+    servers.add(server);
+  }
+
+  /**
+   * HTTPS is one of two ways to the same files: another program on its port is no reason to stop.
+   */
+  private void addTls(InetSocketAddress address, HttpsConfigurator tls) throws IOException {
+    try {
+      HttpsServer server = HttpsServer.create(address, BACKLOG);
+      server.setHttpsConfigurator(tls);
+      add(server);
+    } catch (BindException e) {
+      log.warn(
+          "no updates over HTTPS on {}: {}; name another port in https-ports",
+          address,
+          e.getMessage());
     }
   }
 
@@ -114,7 +152,7 @@ public final class MirrorServer implements AutoCloseable {
               && !path.startsWith("/packages/")
               && !path.contains("/../")
               && !path.endsWith("/.."))) {
-        passOn(exchange);
+        serve(exchange, TreePath.parse(path));
       } else {
         say(exchange, 404, "not found; this proxy serves /install/, /packages/ and updates");
       }
@@ -125,6 +163,85 @@ public final class MirrorServer implements AutoCloseable {
       log.debug("{} broke off: {}", exchange.getRequestURI().getPath(), e.toString());
       throw e;
     }
+  }
+
+  private void serve(HttpExchange exchange, TreePath path)
+      throws IOException, InterruptedException {
+    String target = exchange.getRequestURI().getRawPath();
+    String authorization =
+        Objects.requireNonNullElse(exchange.getRequestHeaders().getFirst(AUTHORIZATION), "");
+    switch (path) {
+      case TreePath.Content content when exchange.getRequestMethod().equals("GET") ->
+          answer(
+              exchange,
+              updates.content(content, target, authorization),
+              '"' + content.sha256() + '"');
+      case TreePath.Metadata metadata ->
+          answer(exchange, updates.metadata(metadata, target, authorization), "");
+      case TreePath.Content _, TreePath.Other _ -> passOn(exchange);
+    }
+  }
+
+  private void answer(HttpExchange exchange, UpdateMirror.Found found, String etag)
+      throws IOException, InterruptedException {
+    set(exchange, "X-Content-Type-Options", "nosniff");
+    switch (found) {
+      case UpdateMirror.Found.Copy(Download copy) -> {
+        set(exchange, "Cache-Control", FOR_EVER);
+        if (!isDecided(exchange, etag)) {
+          send(exchange, copy, wantedRange(exchange, etag));
+        }
+      }
+      case UpdateMirror.Found.Text(byte[] text) -> {
+        set(exchange, "Cache-Control", "no-cache");
+        String own = '"' + HexFormat.of().formatHex(Fingerprints.sha256(text)) + '"';
+        if (!isDecided(exchange, own)) {
+          set(exchange, "Content-Type", "application/octet-stream");
+          write(exchange, 200, text);
+        }
+      }
+      case UpdateMirror.Found.Status(int code, String challenge) -> {
+        if (!challenge.isEmpty()) {
+          set(exchange, "WWW-Authenticate", challenge);
+        }
+        say(exchange, code, "the manager answered " + code);
+      }
+      case UpdateMirror.Found.NotKept _ -> passOn(exchange);
+      case UpdateMirror.Found.Unreachable(String reason) -> {
+        log.warn("{} can't be had: {}", exchange.getRequestURI().getPath(), reason);
+        say(exchange, 502, "the proxy can't reach a manager and has no copy, try again");
+      }
+    }
+  }
+
+  /** Whether the conditions of the request ask for no more than a status. */
+  private static boolean isDecided(HttpExchange exchange, String etag) throws IOException {
+    set(exchange, "ETag", etag);
+    String match = exchange.getRequestHeaders().getFirst("If-Match");
+    String noneMatch = exchange.getRequestHeaders().getFirst("If-None-Match");
+    if (match != null && !isAmong(match, etag)) {
+      exchange.sendResponseHeaders(412, -1);
+      return true;
+    }
+    if (noneMatch != null && isAmong(noneMatch, etag)) {
+      exchange.sendResponseHeaders(NOT_MODIFIED, -1);
+      return true;
+    }
+    return false;
+  }
+
+  private static boolean isAmong(String tags, String etag) {
+    return Stream.of(tags.split(","))
+        .map(String::strip)
+        .anyMatch(tag -> tag.equals("*") || tag.equals(etag) || tag.equals("W/" + etag));
+  }
+
+  /** A part of another file than the one that there is now is no part. */
+  private static @Nullable String wantedRange(HttpExchange exchange, String etag) {
+    String ifRange = exchange.getRequestHeaders().getFirst("If-Range");
+    return ifRange == null || ifRange.equals(etag)
+        ? exchange.getRequestHeaders().getFirst("Range")
+        : null;
   }
 
   private void passOn(HttpExchange exchange) throws IOException, InterruptedException {
@@ -188,7 +305,7 @@ public final class MirrorServer implements AutoCloseable {
     switch (ByteRange.parse(rangeHeader, copy.size())) {
       case ByteRange.Wish.Unsatisfiable _ -> {
         set(exchange, "Content-Range", "bytes */" + copy.size());
-        say(exchange, 416, "the package has " + copy.size() + " bytes");
+        say(exchange, 416, "the file has " + copy.size() + " bytes");
       }
       case ByteRange.Wish.Whole _ -> send(exchange, copy, 200, new ByteRange(0, copy.size() - 1));
       case ByteRange.Wish.Part(ByteRange range) -> {
@@ -219,8 +336,11 @@ public final class MirrorServer implements AutoCloseable {
   }
 
   private static void say(HttpExchange exchange, int code, String line) throws IOException {
-    byte[] text = (line + "\n").getBytes(StandardCharsets.UTF_8);
     set(exchange, "Content-Type", "text/plain; charset=utf-8");
+    write(exchange, code, (line + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static void write(HttpExchange exchange, int code, byte[] text) throws IOException {
     boolean bare = exchange.getRequestMethod().equals("HEAD");
     exchange.sendResponseHeaders(code, bare ? -1 : text.length);
     if (!bare) {

@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class PackageCache {
   private static final Logger log = LoggerFactory.getLogger(PackageCache.class);
   private static final String PREFIX = "/packages/";
-  private static final String PART = ".part";
+  private static final String PART = CopyStore.PART;
   private static final int VERSION_BYTES = 12;
 
   private final Path directory;

@@ -29,10 +29,12 @@ class ProxySettingsTest {
                 "0.0.0.0",
                 443,
                 List.of(80, 8080),
+                List.of(8443),
                 List.of(new ServerAddress("manager.example", 7443)),
                 List.of(),
                 2,
                 1024,
+                10_240,
                 TlsProfile.MODERN));
   }
 

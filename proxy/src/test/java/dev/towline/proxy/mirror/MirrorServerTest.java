@@ -22,6 +22,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -33,6 +34,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -99,9 +101,27 @@ class MirrorServerTest {
             FleetTls.httpClient(
                 () -> Optional.of(proxy), fleet.verifier(), peer -> peer.role() == Role.MANAGER));
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-    var cache = new PackageCache(directory, limit, site, threads, InstantSource.system());
+    var cache = new PackageCache(packages(), limit, site, threads, InstantSource.system());
+    var updates =
+        new UpdateMirror(
+            directory.resolve("updates"),
+            limit,
+            site,
+            threads,
+            InstantSource.system(),
+            System::nanoTime,
+            TimeUnit.NANOSECONDS::sleep,
+            new SecureRandom());
     var started =
-        new MirrorServer(site, cache, threads, List.of(new InetSocketAddress("127.0.0.1", 0)));
+        new MirrorServer(
+            site,
+            cache,
+            updates,
+            threads,
+            List.of(new InetSocketAddress("127.0.0.1", 0)),
+            List.of(),
+            new HttpsConfigurator(
+                FleetTls.httpClient(() -> Optional.of(proxy), fleet.verifier(), peer -> true)));
     started.start();
     opened.add(started);
     opened.add(site);
@@ -297,8 +317,12 @@ class MirrorServerTest {
         });
   }
 
+  private Path packages() {
+    return directory.resolve("packages");
+  }
+
   private List<String> files() {
-    try (Stream<Path> files = Files.list(directory)) {
+    try (Stream<Path> files = Files.list(packages())) {
       return files.map(file -> file.getFileName().toString()).toList();
     } catch (IOException e) {
       throw new AssertionError(e);
