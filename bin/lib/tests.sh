@@ -43,6 +43,15 @@ ensure_dump_tools() {
   apt_install gdb tcpdump nftables openssl iptables iproute2
 }
 
+# ensure_nginx: another server of updates than ours.
+ensure_nginx() {
+  have nginx && return 0
+  on_debian_as_root || die "nginx is not installed" "hosts update from an export that it serves" \
+    "install nginx and run the command again"
+  # Not as a service of this machine.
+  RUNLEVEL=1 apt_install nginx
+}
+
 # test_totals: one line per module and kind of test, read from the reports that are newer than the file $1.
 test_totals() {
   local reports files
