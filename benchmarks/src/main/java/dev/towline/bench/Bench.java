@@ -16,6 +16,7 @@ public final class Bench {
               "proxy", new ProxyFigures(),
               "relay", new RelayFigures(),
               "spool", new SpoolFigures(),
+              "updates", new UpdateFigures(),
               "rotation", new RotationFigures()));
 
   /** One named set of figures. */

@@ -9,19 +9,19 @@ import java.util.regex.Pattern;
  * Bytes of IP packets between a port of one address and everybody, both ways, as nft counts them. A
  * table of its own that nothing else looks at; {@link #close} removes it.
  */
-final class WireCount implements AutoCloseable {
+public final class WireCount implements AutoCloseable {
   private static final Pattern BYTES = Pattern.compile("bytes (\\d+)");
 
   private final String table = "towline_bench_" + ProcessHandle.current().pid();
 
-  WireCount(String address, int port) throws IOException, InterruptedException {
+  public WireCount(String address, int port) throws IOException, InterruptedException {
     nft("add table inet " + table);
     nft("add chain inet " + table + " in { type filter hook input priority 0; }");
     nft("add rule inet %s in ip daddr %s tcp dport %d counter".formatted(table, address, port));
     nft("add rule inet %s in ip saddr %s tcp sport %d counter".formatted(table, address, port));
   }
 
-  long bytes() throws IOException, InterruptedException {
+  public long bytes() throws IOException, InterruptedException {
     Matcher counters = BYTES.matcher(nft("list table inet " + table));
     long sum = 0;
     while (counters.find()) {
