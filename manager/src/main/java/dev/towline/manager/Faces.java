@@ -6,10 +6,12 @@ import dev.towline.manager.alerts.AlertRoutes;
 import dev.towline.manager.console.Console;
 import dev.towline.manager.install.CommandChecks;
 import dev.towline.manager.install.InstallCommands;
+import dev.towline.manager.install.InstallSource;
 import dev.towline.manager.install.PackageDirectories;
 import dev.towline.manager.install.Packages;
 import dev.towline.manager.install.PublicSite;
 import dev.towline.manager.paths.PathTraces;
+import dev.towline.manager.policies.PolicyTree;
 import dev.towline.manager.proxies.ClientMoves;
 import dev.towline.manager.proxies.ProxyOrders;
 import dev.towline.manager.proxies.ProxyUpgrades;
@@ -92,6 +94,10 @@ final class Faces implements AutoCloseable {
             packages,
             services.programs(),
             addresses,
+            policy -> {
+              PolicyTree tree = services.policies().tree();
+              return InstallSource.of(setting -> tree.value("", policy, setting));
+            },
             services.clock());
     var orders = new ProxyOrders(services.proxyClusters(), services.actions());
     var upgrades =

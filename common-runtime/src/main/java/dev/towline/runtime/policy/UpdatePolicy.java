@@ -36,6 +36,7 @@ public record UpdatePolicy(
   public static final String SOURCE = "updates.source";
   public static final String USER = "updates.user";
   public static final String PASSWORD = "updates.password";
+  public static final String INSTALL_SOURCE = "updates.install-source";
   public static final String FURTHER_SOURCES = "updates.further-sources";
   public static final String ROOT = "updates.root";
   public static final String INTERVAL = "updates.interval";

@@ -30,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Makes the commands that turn hosts into managed hosts, proxies and relays (I1, I2). Each is a
@@ -48,6 +49,7 @@ public final class InstallCommands {
   private final Packages packages;
   private final ProgramInstalls programs;
   private final Addresses addresses;
+  private final Function<String, InstallSource> sources;
   private final InstantSource clock;
 
   public InstallCommands(
@@ -59,6 +61,7 @@ public final class InstallCommands {
       Packages packages,
       ProgramInstalls programs,
       Addresses addresses,
+      Function<String, InstallSource> sources,
       InstantSource clock) {
     this.store = store;
     this.tokens = tokens;
@@ -68,6 +71,7 @@ public final class InstallCommands {
     this.packages = packages;
     this.programs = programs;
     this.addresses = addresses;
+    this.sources = sources;
     this.clock = clock;
   }
 
@@ -119,7 +123,7 @@ public final class InstallCommands {
         created,
         route,
         wanted.getImageSystem() ? Map.of(EnrollmentFile.IMAGE, true) : Map.of(),
-        List.of());
+        sources.apply(wanted.getPolicy()));
   }
 
   /**
@@ -134,7 +138,7 @@ public final class InstallCommands {
     CreatedToken created =
         tokens.create(
             NewToken.infrastructure(Role.PROXY, "", "", name, lifetime(lifetime.toMillis()), by));
-    return command(created, route, proxySettings(cluster, route), List.of());
+    return command(created, route, proxySettings(cluster, route), InstallSource.NONE);
   }
 
   private static Map<String, Object> proxySettings(ProxyCluster cluster, Route route) {
@@ -235,14 +239,15 @@ public final class InstallCommands {
           "install command: " + id + " has no line that could be shown again", "create a new one");
     }
     String secret = encoded(new CreatedToken(token, tokens.secret(id).orElseThrow()));
+    String login = token.role() == Role.AGENT ? sources.apply(token.policy()).login() : "";
     return CreatedInstallCommand.newBuilder()
         .setCommand(message(token))
         .setCurlLine(
             InstallScript.line(
-                InstallScript.Tool.CURL, source.get(), id, script.orElseThrow(), secret))
+                InstallScript.Tool.CURL, source.get(), id, script.orElseThrow(), secret, login))
         .setWgetLine(
             InstallScript.line(
-                InstallScript.Tool.WGET, source.get(), id, script.orElseThrow(), secret))
+                InstallScript.Tool.WGET, source.get(), id, script.orElseThrow(), secret, login))
         .build();
   }
 
@@ -252,7 +257,7 @@ public final class InstallCommands {
   }
 
   private CreatedInstallCommand parentCommand(CreatedToken created) {
-    return command(created, addresses.direct(), parentSettings(), List.of());
+    return command(created, addresses.direct(), parentSettings(), InstallSource.NONE);
   }
 
   private Map<String, Object> parentSettings() {
@@ -429,15 +434,14 @@ public final class InstallCommands {
   }
 
   private CreatedInstallCommand command(
-      CreatedToken created, Route route, Map<String, Object> settings, List<String> warnings) {
+      CreatedToken created, Route route, Map<String, Object> settings, InstallSource packaged) {
     EnrollmentToken token = created.token();
     String secret = encoded(created);
     EnrollmentFile file = enrollment(token, route.servers(), settings);
     var command =
         CreatedInstallCommand.newBuilder()
             .setCommand(message(token))
-            .setEnrollmentFile(file.with(secret))
-            .addAllWarnings(warnings);
+            .setEnrollmentFile(file.with(secret));
     Optional<Packages.Program> program = packages.newest(token.role());
     if (program.isEmpty()) {
       return command
@@ -450,7 +454,7 @@ public final class InstallCommands {
                   + " again, or use the enrollment file")
           .build();
     }
-    String script = InstallScript.of(file, route, program.get(), false);
+    String script = InstallScript.of(file, route, program.get(), false, packaged);
     store.commit(tx -> {
       tx.scripts().save(token.id(), script);
       return token;
@@ -458,9 +462,11 @@ public final class InstallCommands {
     String source = route.sources().getFirst();
     return command
         .setCurlLine(
-            InstallScript.line(InstallScript.Tool.CURL, source, token.id(), script, secret))
+            InstallScript.line(
+                InstallScript.Tool.CURL, source, token.id(), script, secret, packaged.login()))
         .setWgetLine(
-            InstallScript.line(InstallScript.Tool.WGET, source, token.id(), script, secret))
+            InstallScript.line(
+                InstallScript.Tool.WGET, source, token.id(), script, secret, packaged.login()))
         .build();
   }
 

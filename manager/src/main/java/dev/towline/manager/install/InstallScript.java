@@ -25,6 +25,7 @@ final class InstallScript {
       List.of(
           "@TOKEN_ID@",
           "@DIALLED@",
+          "@INSTALL_SOURCE@",
           "@IMAGE@",
           "@UPGRADE@",
           "@ENROLLMENT_HEAD@",
@@ -37,9 +38,22 @@ final class InstallScript {
    */
   static String of(
       EnrollmentFile enrollment, Route route, Packages.Program program, boolean dialled) {
+    return of(enrollment, route, program, dialled, InstallSource.NONE);
+  }
+
+  /**
+   * @param source where the package is looked for first
+   */
+  static String of(
+      EnrollmentFile enrollment,
+      Route route,
+      Packages.Program program,
+      boolean dialled,
+      InstallSource source) {
     return filled(
         enrollment,
         dialled,
+        source,
         program.program(),
         program.version(),
         String.join(" ", route.sources()),
@@ -61,6 +75,7 @@ final class InstallScript {
   private static String filled(
       EnrollmentFile enrollment,
       boolean dialled,
+      InstallSource source,
       String program,
       String version,
       String sources,
@@ -77,6 +92,8 @@ final class InstallScript {
             enrollment.tokenId(),
             "@DIALLED@",
             dialled ? "yes" : "",
+            "@INSTALL_SOURCE@",
+            source.address().isEmpty() ? "" : quoted(source.address()),
             "@IMAGE@",
             enrollment.image() ? "yes" : "",
             "@ENROLLMENT_HEAD@",
@@ -108,8 +125,11 @@ final class InstallScript {
   /**
    * The line for a root shell. The secret goes from a shell's own command into standard input, so
    * it is on no argument list.
+   *
+   * @param login for the source of packages; empty for none
    */
-  static String line(Tool tool, String source, String tokenId, String script, String secret) {
+  static String line(
+      Tool tool, String source, String tokenId, String script, String secret, String login) {
     String url = source + "/install/" + tokenId + ".sh";
     String sha256 =
         HexFormat.of().formatHex(Fingerprints.sha256(script.getBytes(StandardCharsets.UTF_8)));
@@ -123,6 +143,7 @@ final class InstallScript {
         + sha256
         + "  $f\" | sha256sum -c - >/dev/null && printf '%s\\n' "
         + quoted(secret)
+        + (login.isEmpty() ? "" : " " + quoted(login))
         + " | sh \"$f\")";
   }
 
@@ -145,12 +166,22 @@ final class InstallScript {
                 filled(
                     enrollment,
                     true,
+                    InstallSource.NONE,
                     known.program(),
                     known.version(),
                     "",
                     known.fileName(),
                     known.sha256()))
-            .orElseGet(() -> filled(enrollment, true, enrollment.role().label(), "", "", "", ""));
+            .orElseGet(() ->
+                filled(
+                    enrollment,
+                    true,
+                    InstallSource.NONE,
+                    enrollment.role().label(),
+                    "",
+                    "",
+                    "",
+                    ""));
     return "(f=$(mktemp) && trap 'rm -f \"$f\"' EXIT && echo "
         + packed(script)
         + " | base64 -d | gzip -d >\"$f\" && printf '%s\\n' "

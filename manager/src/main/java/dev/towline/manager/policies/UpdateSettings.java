@@ -55,6 +55,12 @@ final class UpdateSettings {
             true,
             "password of that user"),
         new Setting(
+            UpdatePolicy.INSTALL_SOURCE,
+            new Setting.Text("address", DIRECTORY_OR_ADDRESS, UpdateSettings::source),
+            UpdatePolicy.NONE,
+            false,
+            "where install commands of this policy fetch packages first; updates.source when none"),
+        new Setting(
             UpdatePolicy.FURTHER_SOURCES,
             new Setting.Text(
                 "addresses",

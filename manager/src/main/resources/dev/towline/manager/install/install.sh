@@ -10,6 +10,8 @@ version=@VERSION@
 token=@TOKEN_ID@
 # None for a host that reaches nothing: then the package lies in this directory, brought by hand.
 sources=@SOURCES@
+# Where the package is looked for first: an address, or a directory; its login comes after the secret.
+install_source=@INSTALL_SOURCE@
 # Set for a child relay: it goes online when its parent dials it, so nobody waits for that here.
 dialled=@DIALLED@
 # This host is an image: its clones enroll, it does not itself.
@@ -71,6 +73,43 @@ fetch() {
   return 1
 }
 
+# The package from the first place that has it as it shall be.
+fetch_package() {
+  for place in "packages/$package" "$package"; do
+    case $install_source in
+      '') break ;;
+      /*) cp "$install_source/$place" "$work/$package" 2>/dev/null || continue ;;
+      *) fetch_with_login "$install_source/$place" || continue ;;
+    esac
+    if is_package; then
+      say "$package comes from $install_source"
+      return 0
+    fi
+  done
+  fetch "packages/$package" "$work/$package" ||
+    fail "$package can't be fetched: $(head -c 200 "$work/$package.error" | tr '\n' ' ')"
+}
+
+# The password is in a directory of root's own, and on no argument list; whoever gets it shows a certificate.
+fetch_with_login() {
+  : >"$work/login"
+  unchecked=yes
+  [ -z "$login" ] || unchecked=
+  if command -v curl >/dev/null 2>&1; then
+    [ -z "$login" ] || printf 'user = "%s"\n' "$(printf %s "$login" | sed 's/[\\"]/\\&/g')" >"$work/login"
+    curl -fsS ${unchecked:+-k} --noproxy '*' -K "$work/login" --connect-timeout 10 --speed-limit 1 --speed-time 60 \
+      -o "$work/$package" "$1" 2>"$work/$package.error"
+  else
+    [ -z "$login" ] || printf 'http_user=%s\nhttp_password=%s\n' "${login%%:*}" "${login#*:}" >"$work/login"
+    WGETRC=$work/login wget -q --no-proxy ${unchecked:+--no-check-certificate} --timeout=30 --tries=1 \
+      -O "$work/$package" "$1" 2>"$work/$package.error"
+  fi
+}
+
+is_package() {
+  printf '%s  %s\n' "$package_sha256" "$work/$package" | sha256sum -c - >/dev/null 2>&1
+}
+
 check_host() {
   [ "$(id -u)" = 0 ] || fail "not root; run the command as root"
   architecture=$(uname -m)
@@ -111,10 +150,9 @@ unpack() {
   else
     if [ -n "$sources" ]; then
       say "fetching $package"
-      fetch "packages/$package" "$work/$package" ||
-        fail "$package can't be fetched: $(head -c 200 "$work/$package.error" | tr '\n' ' ')"
+      fetch_package
     fi
-    printf '%s  %s\n' "$package_sha256" "$work/$package" | sha256sum -c - >/dev/null 2>&1 ||
+    is_package ||
       fail "$package is not the file that the install command was made for; create a new one"
     mkdir -p "$home/versions"
     incoming=$home/versions/.incoming
@@ -392,6 +430,8 @@ start() {
 main() {
   secret=
   IFS= read -r secret || true
+  login=
+  IFS= read -r login || true
   check_host
   systemd=
   [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemd=yes

@@ -47,6 +47,7 @@ final class PairByAgentTest {
             new Packages(List.of(packages)),
             services.programs(),
             new InstallCommands.Addresses(List.of("m.example"), 7443, 8443, 8080),
+            _ -> InstallSource.NONE,
             services.clock());
   }
 
