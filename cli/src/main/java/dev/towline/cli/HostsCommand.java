@@ -9,6 +9,7 @@ import dev.towline.cli.output.Table;
 import dev.towline.cli.output.Text;
 import dev.towline.cli.output.Times;
 import dev.towline.proto.v1.AssignPolicyRequest;
+import dev.towline.proto.v1.ComponentReport;
 import dev.towline.proto.v1.EnrollCloneRequest;
 import dev.towline.proto.v1.GetHostRequest;
 import dev.towline.proto.v1.Host;
@@ -305,12 +306,25 @@ final class HostsCommand extends CommandGroup {
             .map(m ->
                 (m.getName() + (m.getOnline() ? " online " : " offline ") + m.getDetail()).strip())
             .collect(Collectors.joining(", ")));
+    for (ComponentReport component : report.getUpdates().getComponentsList()) {
+      sheet.line("Component", component(component));
+    }
     sheet.line(
         "Counters",
         new TreeMap<>(report.getCountersMap())
             .entrySet().stream()
                 .map(counter -> counter.getKey() + " " + counter.getValue())
                 .collect(Collectors.joining(", ")));
+  }
+
+  /** Version and source, and why it is not another one. */
+  private static String component(ComponentReport report) {
+    String has =
+        report.getVersion().isEmpty()
+            ? report.getComponent() + ": none yet"
+            : "%s %s from %s"
+                .formatted(report.getComponent(), report.getVersion(), report.getSource());
+    return report.getDetail().isEmpty() ? has : has + " (" + report.getDetail() + ")";
   }
 
   /** An offset that stays is a state, not an alert. */

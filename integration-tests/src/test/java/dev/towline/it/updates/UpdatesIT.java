@@ -113,7 +113,12 @@ class UpdatesIT {
 
     awaitStatus("the export on the host", status -> status.getApplied() == 1);
     expectWhole("direct-1");
-    assertThat(Files.readString(directory.resolve("access.log"))).contains("\"GET /u/files/");
+    assertThat(fleet.towline("hosts", "show", "direct-1"))
+        .contains("Component", "rules 1.0 from " + address);
+    Await.until(
+        "nginx to say that it was asked",
+        BOUND,
+        () -> Files.readString(directory.resolve("access.log")).contains("\"GET /u/files/"));
   }
 
   @Test
