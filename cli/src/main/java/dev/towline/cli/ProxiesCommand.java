@@ -1,23 +1,38 @@
 package dev.towline.cli;
 
+import dev.towline.cli.error.Errors;
 import dev.towline.cli.error.ExitCodes;
 import dev.towline.cli.output.Durations;
 import dev.towline.cli.output.OutputOptions;
+import dev.towline.cli.output.Table;
 import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ConnectClientsRequest;
+import dev.towline.proto.v1.CreateProxyClusterRequest;
 import dev.towline.proto.v1.CreateProxyCommandRequest;
 import dev.towline.proto.v1.CreatedInstallCommand;
+import dev.towline.proto.v1.DeleteProxyClusterRequest;
 import dev.towline.proto.v1.DeleteProxyRequest;
 import dev.towline.proto.v1.DeployProxyRequest;
 import dev.towline.proto.v1.DeployProxyResponse;
+import dev.towline.proto.v1.DisconnectClientsRequest;
 import dev.towline.proto.v1.DrainProxyRequest;
+import dev.towline.proto.v1.GetProxyClusterRequest;
 import dev.towline.proto.v1.GetProxyUpgradeRequest;
+import dev.towline.proto.v1.ListHostsResponse;
 import dev.towline.proto.v1.ListProxiesRequest;
 import dev.towline.proto.v1.ListProxiesResponse;
+import dev.towline.proto.v1.ListProxyClustersRequest;
+import dev.towline.proto.v1.ListProxyClustersResponse;
+import dev.towline.proto.v1.MovedClients;
 import dev.towline.proto.v1.Proxy;
+import dev.towline.proto.v1.ProxyCluster;
+import dev.towline.proto.v1.ProxyClusterDetails;
 import dev.towline.proto.v1.ProxyUpgradeRoll;
+import dev.towline.proto.v1.ResolvedAddress;
 import dev.towline.proto.v1.StopProxyClusterRequest;
 import dev.towline.proto.v1.StopProxyRequest;
 import dev.towline.proto.v1.UpgradeProxiesRequest;
+import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.program.CommandGroup;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,7 +43,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Proxies; clusters and clients are commands of the same group. */
 @Command(
     name = "proxies",
     header = "Manages proxy clusters and their proxies.",
@@ -49,6 +63,113 @@ final class ProxiesCommand extends CommandGroup {
 
   ProxiesCommand(CliContext context) {
     this.context = context;
+  }
+
+  @Command(
+      name = "create-cluster",
+      header = "Creates a proxy cluster; name and address can't change afterwards.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = {
+        "  towline proxies create-cluster dc1 --address 10.0.0.5",
+        "  towline proxies create-cluster dc2 --address proxy.dc2.example --port 8843"
+      })
+  int createCluster(
+      @Parameters(paramLabel = "NAME", description = "name of the cluster") String name,
+      @Option(
+              names = "--address",
+              required = true,
+              description = "IP address (one proxy) or domain name (several) that agents use")
+          String address,
+      @Option(names = "--description", defaultValue = "", description = "for people")
+          String description,
+      @Option(
+              names = "--port",
+              defaultValue = "0",
+              description = "session port of its proxies (default: 443)")
+          int port,
+      @Option(
+              names = "--http-port",
+              defaultValue = "0",
+              description = "plain HTTP port of its proxies (default: 8080)")
+          int httpPort,
+      @Mixin OutputOptions output) {
+    ProxyCluster cluster =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .createProxyCluster(
+                    CreateProxyClusterRequest.newBuilder()
+                        .setName(name)
+                        .setAddress(address)
+                        .setDescription(description)
+                        .setPort(port)
+                        .setHttpPort(httpPort)
+                        .build()));
+    if (output.isTable()) {
+      context.say(
+          "Proxy cluster "
+              + cluster.getName()
+              + " at "
+              + cluster.getAddress()
+              + ":"
+              + cluster.getPort()
+              + " is created. Add a proxy with: towline proxies command "
+              + cluster.getName());
+    } else {
+      output.print(cluster, context.out());
+    }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "list-clusters",
+      header = "Lists proxy clusters.",
+      mixinStandardHelpOptions = true)
+  int listClusters(@Mixin OutputOptions output) {
+    ListProxyClustersResponse clusters =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .listProxyClusters(ListProxyClustersRequest.getDefaultInstance()));
+    if (!output.isTable()) {
+      output.print(clusters, context.out());
+      return ExitCodes.OK;
+    }
+    if (clusters.getClustersCount() == 0) {
+      context.say(
+          "No proxy clusters. Create one: towline proxies create-cluster NAME --address"
+              + " ADDRESS");
+      return ExitCodes.OK;
+    }
+    var table = new Table("NAME", "ADDRESS", "STATE", "PROXIES", "CLIENTS", "DESCRIPTION");
+    for (ProxyCluster cluster : clusters.getClustersList()) {
+      table.row(
+          cluster.getName(),
+          cluster.getAddress() + ":" + cluster.getPort(),
+          cluster.getOnline() ? "online" : "offline",
+          cluster.getProxiesOnline() + "/" + cluster.getProxies(),
+          Integer.toString(cluster.getConnectedClients()),
+          cluster.getDescription());
+    }
+    table.print(context.out());
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "delete-cluster",
+      header = "Deletes a proxy cluster that is empty.",
+      mixinStandardHelpOptions = true)
+  int deleteCluster(
+      @Parameters(paramLabel = "NAME", description = "name of the cluster") String name) {
+    var _ =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .deleteProxyCluster(
+                    DeleteProxyClusterRequest.newBuilder().setCluster(name).build()));
+    context.say("Proxy cluster " + name + " is deleted.");
+    return ExitCodes.OK;
   }
 
   @Command(
@@ -90,6 +211,149 @@ final class ProxiesCommand extends CommandGroup {
                         .build()));
     CreatedCommands.print(context, created, "a proxy of " + cluster, enrollmentFile, output);
     return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "show",
+      aliases = "show-cluster",
+      header = "Shows a cluster with its proxies and where its address leads.",
+      mixinStandardHelpOptions = true)
+  int show(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Mixin OutputOptions output) {
+    ProxyClusterDetails details =
+        context.ask(client ->
+            client
+                .proxyClusters()
+                .getProxyCluster(GetProxyClusterRequest.newBuilder().setCluster(cluster).build()));
+    if (!output.isTable()) {
+      output.print(details, context.out());
+      return ExitCodes.OK;
+    }
+    ProxyCluster shown = details.getCluster();
+    var sheet = new Sheet(context.out());
+    sheet.line("Name", shown.getName());
+    sheet.line("Address", shown.getAddress() + ":" + shown.getPort());
+    sheet.line("HTTP port", Integer.toString(shown.getHttpPort()));
+    sheet.line("Description", shown.getDescription());
+    sheet.line("State", shown.getOnline() ? "online" : "offline");
+    sheet.line("Proxies", shown.getProxiesOnline() + " of " + shown.getProxies() + " online");
+    sheet.line("Clients", shown.getConnectedClients() + " of " + shown.getClients() + " connected");
+    for (ResolvedAddress address : details.getAddressesList()) {
+      sheet.line(
+          "Leads to",
+          address.getAddress()
+              + (address.getProxy().isEmpty() ? "" : " (" + address.getProxy() + ")"));
+    }
+    for (String warning : details.getWarningsList()) {
+      context.err().println("warning: " + warning);
+    }
+    if (details.getProxiesCount() > 0) {
+      context.say("");
+      ProxyTable.print(details.getProxiesList(), context);
+    }
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "clients",
+      header = "Lists the clients of a cluster.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies clients dc1 region=eu,state=online")
+  int clients(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Parameters(
+              paramLabel = "SELECTOR",
+              arity = "0..1",
+              defaultValue = "",
+              description = "only these, for instance region=eu")
+          String selector,
+      @Mixin OutputOptions output) {
+    ListHostsResponse clients =
+        context.ask(client ->
+            HostsCommand.all(
+                client, "cluster=" + cluster + (selector.isEmpty() ? "" : "," + selector)));
+    if (!output.isTable()) {
+      output.print(clients, context.out());
+      return ExitCodes.OK;
+    }
+    if (clients.getHostsCount() == 0) {
+      context.say(
+          "No clients. Connect some: towline proxies connect " + cluster + " --on SELECTOR");
+      return ExitCodes.OK;
+    }
+    ProxyTable.clients(clients.getHostsList(), context);
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "connect",
+      header = "Lets hosts that are online use a cluster, without a new installation.",
+      description = {
+        "Each host tries the cluster first and stays where it is when that does not work.",
+        "Thousands may be told at once; the manager spreads them."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies connect dc1 --on group=web,region=eu")
+  int connect(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(
+              names = "--on",
+              paramLabel = "SELECTOR",
+              required = true,
+              description = "which hosts, for instance group=web")
+          String selector) {
+    try (var client = context.connect()) {
+      MovedClients moved =
+          client
+              .proxyClusters()
+              .connectClients(
+                  ConnectClientsRequest.newBuilder()
+                      .setCluster(cluster)
+                      .setSelector(selector)
+                      .build());
+      return new ProxyMoves(context).connected(client, moved, cluster);
+    }
+  }
+
+  @Command(
+      name = "disconnect",
+      header = "Lets the clients of a cluster go to the manager directly again.",
+      description = {
+        "Each client tries the direct way first. One that has none stays connected and is named;",
+        "with --strand it is left as \"disconnected, no route\"."
+      },
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = {
+        "  towline proxies disconnect dc1",
+        "  towline proxies disconnect dc1 --on group=web",
+        "  towline proxies disconnect dc1 --strand"
+      })
+  int disconnect(
+      @Parameters(paramLabel = "CLUSTER", description = "name of the cluster") String cluster,
+      @Option(
+              names = "--on",
+              paramLabel = "SELECTOR",
+              defaultValue = "",
+              description = "only these clients (default: all)")
+          String selector,
+      @Option(names = "--strand", description = "also clients that have no direct route")
+          boolean strand) {
+    try (var client = context.connect()) {
+      MovedClients moved =
+          client
+              .proxyClusters()
+              .disconnectClients(
+                  DisconnectClientsRequest.newBuilder()
+                      .setCluster(cluster)
+                      .setSelector(selector)
+                      .setStrand(strand)
+                      .build());
+      return new ProxyMoves(context).disconnected(client, moved, cluster, strand);
+    }
   }
 
   @Command(
@@ -252,6 +516,39 @@ final class ProxiesCommand extends CommandGroup {
                 .deleteProxy(DeleteProxyRequest.newBuilder().setProxy(name).build()));
     context.say(
         "Proxy " + proxy.getName() + " is deleted from cluster " + proxy.getCluster() + ".");
+    return ExitCodes.OK;
+  }
+
+  @Command(
+      name = "size",
+      header = "Computes what a site needs for its clients.",
+      mixinStandardHelpOptions = true,
+      footerHeading = "%nExamples:%n",
+      footer = "  towline proxies size 6000 --kbit 1")
+  int size(
+      @Parameters(paramLabel = "CLIENTS", description = "hosts and containers of the site")
+          int clients,
+      @Option(
+              names = "--kbit",
+              paramLabel = "KBIT/S",
+              defaultValue = "0.75",
+              description = "logs and counters of one client (default: 0.75)")
+          double kbit) {
+    if (clients < 1 || kbit < 0) {
+      throw new TowlineException(
+          Errors.USAGE, "clients: " + clients + ", kbit: " + kbit + " (expected: more)", "");
+    }
+    var size = new ProxySize(clients, kbit);
+    var sheet = new Sheet(context.out());
+    sheet.line(
+        "Proxies",
+        size.proxies() + " (" + size.carrying() + " carry all clients, one may be down)");
+    sheet.line("Clients of one", Integer.toString(size.clientsPerProxy()));
+    sheet.line("Memory of one", size.memoryMib() + " MiB for the program");
+    sheet.line("Idle load", "%.1f %% of a core".formatted(size.idleCorePercent()));
+    sheet.line("Failover", "%.0f s until all have moved".formatted(size.failoverSeconds()));
+    sheet.line("Uplink", "%.1f Mbit/s for the whole site".formatted(size.uplinkMbit()));
+    sheet.line("Open ports", "443 for everything; 80 and 8080 for installing and updates");
     return ExitCodes.OK;
   }
 

@@ -8,7 +8,6 @@ import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.telemetry.BuildInfo;
 import io.grpc.StatusRuntimeException;
 import java.io.PrintWriter;
-import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -67,7 +66,9 @@ final class TowlineCommand implements Runnable {
         .addSubcommand(new DiffCommand(context))
         .addSubcommand(new ActionsCommand(context))
         .addSubcommand(new InstallCommandCommand(context))
-        .addSubcommand(proxies(context))
+        .addSubcommand(
+            new CommandLine(new ProxiesCommand(context))
+                .addSubcommand(new SendingPolicyCommand(context)))
         .addSubcommand(new RelaysCommand(context))
         .addSubcommand(new TraceCommand(context))
         .addSubcommand(new CaCommand(context))
@@ -91,18 +92,6 @@ final class TowlineCommand implements Runnable {
       return Errors.exitCode(known);
     });
     return line;
-  }
-
-  /** One group for people, of several classes. */
-  private static CommandLine proxies(CliContext context) {
-    var group = new CommandLine(new ProxiesCommand(context));
-    for (Object part :
-        List.<Object>of(new ProxyClusterCommands(context), new ProxyClientCommands(context))) {
-      // An alias stands there like a name.
-      new CommandLine(part)
-          .getSubcommands().values().stream().distinct().forEach(group::addSubcommand);
-    }
-    return group.addSubcommand(new SendingPolicyCommand(context));
   }
 
   @Override
