@@ -69,7 +69,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -149,14 +148,14 @@ final class Agent {
         return new End.Image(line);
       }
       var reader = new HostFactsReader(Path.of("/"), BuildInfo.version());
-      UnaryOperator<HostFacts> own =
-          image.isSet()
-              ? read ->
-                  read.toBuilder()
-                      .setMachineId(ImageMark.machineId(read.getMachineId(), machine))
-                      .build()
-              : UnaryOperator.identity();
-      Function<String, HostFacts> facts = name -> own.apply(reader.read(name));
+      Function<String, HostFacts> facts =
+          name -> {
+            HostFacts.Builder read = reader.read(name).toBuilder();
+            if (image.isSet()) {
+              read.setMachineId(ImageMark.machineId(read.getMachineId(), machine));
+            }
+            return read.setHardwareId(Machine.hashed(machine)).build();
+          };
       var membership =
           new Membership(
               data, Role.AGENT, new EnrollmentClient(channels, clock, random), clock, random, stop);

@@ -549,6 +549,7 @@ final class ProxiesCommand extends CommandGroup {
     sheet.line("Failover", "%.0f s until all have moved".formatted(size.failoverSeconds()));
     sheet.line("Uplink", "%.1f Mbit/s for the whole site".formatted(size.uplinkMbit()));
     sheet.line("Open ports", "443 for everything; 80 and 8080 for installing and updates");
+    sheet.line("Computed from", ProxySize.BASIS);
     return ExitCodes.OK;
   }
 

@@ -1,6 +1,7 @@
 package dev.towline.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.towline.testing.Requirement;
 import org.junit.jupiter.api.Test;
@@ -12,9 +13,9 @@ final class ProxySizeTest {
     var size = new ProxySize(6000, 0.75);
     assertThat(size.proxies()).isEqualTo(2);
     assertThat(size.clientsPerProxy()).isEqualTo(6000);
-    assertThat(size.memoryMib()).isEqualTo(403);
-    assertThat(size.uplinkMbit()).isEqualTo(6.0);
-    assertThat(size.failoverSeconds()).isEqualTo(12.0);
+    assertThat(size.memoryMib()).isEqualTo(344);
+    assertThat(size.uplinkMbit()).isCloseTo(4.986, within(0.001));
+    assertThat(size.failoverSeconds()).isCloseTo(25.75, within(0.1));
   }
 
   @Test

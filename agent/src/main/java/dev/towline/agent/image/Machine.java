@@ -1,9 +1,12 @@
 package dev.towline.agent.image;
 
 import dev.towline.runtime.facts.ContainerId;
+import dev.towline.runtime.identity.Fingerprints;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -40,6 +43,20 @@ public final class Machine {
       return "";
     }
     return addresses.isEmpty() ? "" : "interfaces " + String.join(" ", addresses);
+  }
+
+  /**
+   * The mark as the manager gets it: the numbers themselves are nobody else's business.
+   *
+   * @return empty for an empty one
+   */
+  public static String hashed(String mark) {
+    return mark.isEmpty()
+        ? ""
+        : HexFormat.of()
+            .formatHex(
+                Fingerprints.sha256(
+                    ("towline hardware v1\0" + mark).getBytes(StandardCharsets.UTF_8)));
   }
 
   private static String text(Path file) {

@@ -14,7 +14,7 @@ public interface EventStore {
 
   /**
    * @param code empty for every code
-   * @param subject id, name or identity; empty for every subject
+   * @param subject as it was given, or the name of nodes; empty for every subject
    * @param beforeId 0 to start at the newest
    */
   List<EventRecord> list(String code, String subject, long beforeId, int limit);

@@ -203,6 +203,14 @@ final class SessionOpening {
       Hello hello) {
     boolean newBoot = differ(state.bootId(), boot);
     boolean overlap = otherBoot.isPresent() && differ(otherBoot.get(), boot);
+    boolean sameMachine = same(node.facts().getHardwareId(), hello.getFacts().getHardwareId());
+    if (wentBack && newBoot && sameMachine && otherBoot.isEmpty()) {
+      String restored =
+          "put back to generation %d after the manager had seen %d, on the machine that it was on"
+              .formatted(hello.getLastGeneration(), state.confirmedGeneration());
+      tx.events().add(events.of("host.restored", node.id(), restored, Events.MANAGER), "");
+      return Optional.empty();
+    }
     if (!overlap && !(wentBack && (newBoot || otherBoot.isPresent()))) {
       return Optional.empty();
     }
@@ -213,13 +221,18 @@ final class SessionOpening {
                 + " after the node had known "
                 + state.confirmedGeneration()
             : "a second boot " + boot + " beside a live session of " + state.bootId();
-    if (wentBack) {
+    boolean proven = wentBack && !sameMachine;
+    if (proven) {
       tx.events().add(events.of("clone.suspected", node.id(), reason, Events.MANAGER), "");
       if (otherBoot.isEmpty()) {
         tx.nodes().quarantine(node.id(), reason);
       }
     }
-    return Optional.of(new Outcome.Quarantined(node, reason, wentBack));
+    return Optional.of(new Outcome.Quarantined(node, reason, proven));
+  }
+
+  private static boolean same(String one, String other) {
+    return !one.isEmpty() && one.equals(other);
   }
 
   private static boolean differ(String one, String other) {

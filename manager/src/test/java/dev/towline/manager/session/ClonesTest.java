@@ -18,6 +18,7 @@ import dev.towline.proto.v1.ProbeAnswer;
 import dev.towline.runtime.error.TowlineException;
 import dev.towline.runtime.identity.IssuedIdentity;
 import dev.towline.runtime.identity.Role;
+import dev.towline.testing.Await;
 import dev.towline.testing.Requirement;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -91,6 +92,70 @@ final class ClonesTest {
         .isInstanceOf(TowlineException.class)
         .hasMessageContaining("no clone of web-1 is in session");
     assertApproved(host);
+  }
+
+  @Test
+  void snapshot_putBackOnItsMachine_goesOnAsItself() throws Exception {
+    FakeNode host = gone(fixture.node(fixture.enrolled(command(true, 2), facts()), facts()));
+    host.rebooted("boot-2");
+
+    var restored = host.connect();
+
+    assertThat(restored.welcome().getStateRolledBack()).isTrue();
+    assertThat(restored.welcome().getGeneration()).isEqualTo(3);
+    fixture.event("host.restored");
+    assertThat(fixture.events("clone.suspected")).isEmpty();
+    assertThat(fixture.services().hosts().host("web-1").state())
+        .isEqualTo(HostState.HOST_STATE_ONLINE);
+  }
+
+  @Test
+  void snapshot_putBackFasterThanItsSessionDied_goesOnWhenThatEnds() throws Exception {
+    FakeNode host = gone(fixture.node(fixture.enrolled(command(true, 2), facts()), facts()));
+    host.lastGeneration = 2;
+    var before = host.connect();
+    host.lastGeneration = 1;
+    host.rebooted("boot-2");
+    var newcomer = host.connect();
+    newcomer.send(heartbeat());
+    newcomer.take(ManagerFrame::hasHeartbeatAck);
+    assertThat(newcomer.hasNone(ManagerFrame::hasEnrollAnew)).isTrue();
+
+    before.drop();
+
+    newcomer.take(ManagerFrame::hasRetryAfter);
+    host.lastGeneration = 1;
+    assertThat(host.connect().welcome().getStateRolledBack()).isTrue();
+    assertThat(fixture.events("clone.suspected")).isEmpty();
+  }
+
+  @Test
+  void disk_ofBefore_onAnotherMachine_isAClone() throws Exception {
+    FakeNode host = gone(fixture.node(fixture.enrolled(command(true, 2), facts()), facts()));
+    host.rebooted("boot-2");
+    host.on("machine-2");
+
+    host.connect().take(ManagerFrame::hasEnrollAnew);
+
+    fixture.event("clone.suspected");
+    assertThat(fixture.events("host.restored")).isEmpty();
+  }
+
+  /** On its first machine; its next Hello is of its first session, though it had two. */
+  private FakeNode gone(FakeNode host) {
+    host.on("machine-1");
+    for (int i = 0; i < 2; i++) {
+      var session = host.connect();
+      session.send(heartbeat());
+      session.take(ManagerFrame::hasHeartbeatAck);
+      session.drop();
+      Await.until(
+          "the end of the session",
+          Duration.ofSeconds(60),
+          () -> fixture.services().hosts().host("web-1").state() == HostState.HOST_STATE_OFFLINE);
+    }
+    host.lastGeneration = 1;
+    return host;
   }
 
   private void assertApproved(FakeNode host) throws Exception {

@@ -44,7 +44,8 @@ abstract class StoreContract
   }
 
   @Test
-  void events_sameReport_isStoredOnce() {
+  void events_sameReport_isStoredOnce_andFoundByIdAndName() {
+    create(node("n1", "web-1", "web", List.of()));
     EventRecord event = new EventRecord(0, 5, "session.tampered", "n1", "bad record", "manager");
     write(tx -> tx.events().add(event, "r1"));
     write(tx -> tx.events().add(event, "r1"));
@@ -56,6 +57,8 @@ abstract class StoreContract
     assertThat(many(tx -> tx.events().list("", "", all.get(1).id(), 10))).hasSize(1);
     assertThat(many(tx -> tx.events().list("other", "", 0, 10))).isEmpty();
     assertThat(many(tx -> tx.events().list("", "n1", 0, 10))).hasSize(3);
+    assertThat(many(tx -> tx.events().list("", "web-1", 0, 10))).hasSize(3);
+    assertThat(many(tx -> tx.events().list("", "web-2", 0, 10))).isEmpty();
   }
 
   @Test

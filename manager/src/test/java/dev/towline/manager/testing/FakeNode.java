@@ -70,6 +70,11 @@ public final class FakeNode implements AutoCloseable {
     facts = facts.toBuilder().setBootId(bootId).build();
   }
 
+  /** The next Hello says that it is on this machine. */
+  public void on(String hardwareId) {
+    facts = facts.toBuilder().setHardwareId(hardwareId).build();
+  }
+
   /** The next Hello says that another version runs. */
   public void runs(String version) {
     facts = facts.toBuilder().setProgramVersion(version).build();

@@ -79,6 +79,13 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private final Outgoing logs;
   private final Outgoing records;
   private final TokenBucket bucket = new TokenBucket();
+
+  /** As {@link #bucket}, and never in debt for what logs took. */
+  private final TokenBucket recordsBucket = new TokenBucket();
+
+  /** Records wait for their bandwidth, and logs behind them. */
+  private boolean recordsWait;
+
   private final Thread thread;
   private @Nullable Exporter exporter;
   private SendingPolicy policy;
@@ -265,7 +272,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
       way = number;
       // Another manager, or the same one after a while: it will say.
       share = -1;
-      bucket.rate(policy.limit(share), now());
+      limit();
       reportAt = number == 0 ? NEVER : now();
       logs.sendAgain();
       records.sendAgain();
@@ -281,7 +288,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   public void share(long bandwidth) {
     events.add(() -> {
       share = bandwidth;
-      bucket.rate(policy.limit(share), now());
+      limit();
     });
   }
 
@@ -346,8 +353,11 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     long now = now();
     // Control goes whenever it has to; what is kept gets what it leaves.
     long control = beside.get();
-    bucket.take((int) Math.min(Integer.MAX_VALUE, control - besideCharged));
+    int taken = (int) Math.min(Integer.MAX_VALUE, control - besideCharged);
+    bucket.take(taken);
+    recordsBucket.take(taken);
     besideCharged = control;
+    recordsWait = false;
     long wait =
         Math.min(
             attempt(records, this::giveRecords),
@@ -471,10 +481,16 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     }
   }
 
+  private void limit() {
+    long rate = policy.limit(share);
+    bucket.rate(rate, now());
+    recordsBucket.rate(policy.mode() == SendingPolicy.Mode.RETURN ? rate : 0, now());
+  }
+
   private void apply(SendingPolicy next) {
     boolean otherWay = next.mode() != policy.mode() || !next.directory().equals(policy.directory());
     policy = next;
-    bucket.rate(next.limit(share), now());
+    limit();
     gateAt = next.frequency().isZero() ? 0 : Math.min(gateAt, now() + next.frequency().toNanos());
     logs.quota(logsQuota(next));
     records.quota(recordsQuota(next));
@@ -493,7 +509,7 @@ public final class Keeper implements KeptQueue, AutoCloseable {
 
   /** Sends what window, bandwidth and frequency allow. */
   private long giveBack(Outgoing queue) throws IOException {
-    while (way != 0 && queue.spool().hasMore() && !queue.windowIsFull()) {
+    while (way != 0 && !recordsWait && queue.spool().hasMore() && !queue.windowIsFull()) {
       long now = now();
       long wait = Math.max(gate(queue.spool(), now), bucket.waitNanos(now));
       if (wait > 0) {
@@ -514,9 +530,17 @@ public final class Keeper implements KeptQueue, AutoCloseable {
     return NEVER;
   }
 
-  /** Sends what the window allows: neither mode nor bandwidth nor frequency holds these up. */
+  /**
+   * Sends what window and bandwidth allow. Frequency is for logs, and who keeps those in a
+   * directory has no bandwidth to share.
+   */
   private long giveRecords(Outgoing queue) throws IOException {
     while (way != 0 && queue.spool().hasMore() && !queue.windowIsFull()) {
+      long wait = recordsBucket.waitNanos(now());
+      if (wait > 0) {
+        recordsWait = true;
+        return wait;
+      }
       SpoolEntry entry = queue.next();
       if (entry == null) {
         return NEVER;
@@ -534,6 +558,9 @@ public final class Keeper implements KeptQueue, AutoCloseable {
   private void send(Outgoing queue, KeptRecord.Builder record) {
     int wire = WireBytes.of(record.build().getSerializedSize());
     bucket.take(wire);
+    if (queue == records) {
+      recordsBucket.take(wire);
+    }
     wireBytes += wire;
     queue.sent(record.getSequence(), wire);
     parts.way().send(way, record.build());

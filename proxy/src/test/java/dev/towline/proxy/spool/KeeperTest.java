@@ -125,6 +125,39 @@ class KeeperTest {
   }
 
   @Test
+  void bandwidth_holdsForRecordsToo_andTheyComeBeforeLogs() {
+    keep(1, 1);
+    for (int number = 1; number <= 100; number++) {
+      assertThat(keeper.keep(AGENT, sealed("r" + number), acks::add)).isTrue();
+    }
+    Await.until("the acknowledgements", BOUND, () -> acks.size() == 101);
+    keeper.policy(policy(SendingPolicy.Mode.RETURN, 100_000, Duration.ZERO));
+    long from = System.nanoTime();
+
+    keeper.way(1);
+
+    Await.until("the last", BOUND, () -> sent.size() == 101);
+    double seconds = (System.nanoTime() - from) / 1e9;
+    // The last one may leave a debt, and a little may come at once.
+    assertThat(keeper.load().wireBytes() - 8_000).isLessThan((long) (100_000 * seconds));
+    assertThat(sent.getLast().getQueue()).isEqualTo(SpoolQueue.SPOOL_QUEUE_LOGS);
+    assertThat(sequences().subList(0, 100)).containsExactlyElementsOf(range(1, 100));
+  }
+
+  @Test
+  void record_whileLogsOweBandwidthAndWaitForTheirTime_goesAtOnce() {
+    keeper.policy(policy(SendingPolicy.Mode.RETURN, 1, Duration.ofHours(1)));
+    keeper.way(1);
+    keep(1, 2);
+    Await.until("one of them", BOUND, () -> sent.size() == 1);
+
+    assertThat(keeper.keep(AGENT, sealed("r1"), acks::add)).isTrue();
+
+    Await.until("the record", BOUND, () -> sent.size() == 2);
+    assertThat(sent.getLast().getSealed().getId()).isEqualTo("r1");
+  }
+
+  @Test
   void frequency_everyHour_sendsInBursts() {
     Duration hour = Duration.ofHours(1);
     keeper.policy(policy(SendingPolicy.Mode.RETURN, 0, hour));

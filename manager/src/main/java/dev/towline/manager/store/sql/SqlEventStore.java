@@ -38,7 +38,9 @@ final class SqlEventStore implements EventStore {
       sql.append(" and code = :code");
     }
     if (!subject.isEmpty()) {
-      sql.append(" and subject = :subject");
+      sql.append(
+          " and (subject = :subject"
+              + " or subject in (select id from nodes where name = :subject))");
     }
     if (beforeId > 0) {
       sql.append(" and id < :before");
