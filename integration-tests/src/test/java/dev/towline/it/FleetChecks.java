@@ -39,7 +39,12 @@ final class FleetChecks {
 
   /** A program runs on each of the hosts, and its output is that host's. */
   static void runsEverywhere(Fleet fleet, List<Host> hosts) {
-    Action action = fleet.act("all", "uname", "-a");
+    runs(fleet, "all", hosts);
+  }
+
+  /** The same for a selector, which is of these hosts and no others. */
+  static void runs(Fleet fleet, String selector, List<Host> hosts) {
+    Action action = fleet.act(selector, "uname", "-a");
 
     assertThat(action.getEnded()).isTrue();
     var outputs =

@@ -318,13 +318,34 @@ final class InstallIT {
     assertThat(result.err()).contains("there is no agent for Windows");
   }
 
+  @Order(4)
+  @ParameterizedTest
+  @EnumSource(
+      value = Image.class,
+      names = {"WGET_ONLY", "SYSTEMD"})
+  @Requirement("I5")
+  void uninstalled_nothingIsLeft_andTheManagerKnows(Image image) {
+    Host host = lab.host("leaving-" + lab.hosts().size(), image, net);
+    String before = everythingOf(host);
+    fleet.install(fleet.installCommand("--group", "web"), host);
+    assertThat(everythingOf(host)).isNotEqualTo(before);
+    String line = fleet.towline("hosts", "uninstall-command").strip();
+
+    Result result = host.paste(line, LIMIT);
+
+    assertThat(result.ok()).as(result.toString()).isTrue();
+    assertThat(result.out()).contains("the manager knows");
+    assertThat(everythingOf(host)).isEqualTo(before);
+    fleet.awaitState(host.name(), HostState.HOST_STATE_UNINSTALLED, LIMIT);
+  }
+
   @Test
   @Order(5)
   @Requirement("I4")
   void image_neverEnrollsItself_eachCloneIsAHostOfItsOwn() {
     Host image = lab.host("image", Image.SYSTEMD, net);
     CreatedInstallCommand command =
-        fleet.installCommand("--group", "cloned", "--image-system", "--max-uses", "2");
+        fleet.installCommand("--group", "cloned", "--image-system", "--max-uses", "3");
     Result installed = Fleet.paste(command, image);
     assertThat(installed.ok()).as(installed.toString()).isTrue();
     assertThat(installed.out()).contains("ready to be cloned");
@@ -348,6 +369,40 @@ final class InstallIT {
     assertThat(first.getFacts().getMachineId()).isNotEqualTo(second.getFacts().getMachineId());
     assertThat(listed(command.getCommand().getId(), true).getFirst().getUses()).isEqualTo(2);
     assertThat(fleet.hosts()).doesNotContainKey("image");
+  }
+
+  /** Cloned after it was enrolled, from a command that is meant for clones. */
+  @Test
+  @Order(6)
+  @Requirement("I4")
+  void cloneOfAnEnrolledDisk_besideItsOriginal_becomesAHostOfItsOwn() {
+    String original = fleet.hosts().get("clone-1").getId();
+
+    lab.cloned("clone-3", lab.host("clone-1"), net);
+
+    var third = fleet.awaitState("clone-3", HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(third.getGroup()).isEqualTo("cloned");
+    assertThat(third.getId()).isNotEqualTo(original);
+    var first = fleet.awaitState("clone-1", HostState.HOST_STATE_ONLINE, LIMIT);
+    assertThat(first.getId()).isEqualTo(original);
+    assertThat(fleet.towline("events", "list", "--host", "clone-1"))
+        .contains("clone.suspected", "clone.enrolls_anew");
+    assertThat(fleet.act("group=cloned", "hostname").getTargetsList())
+        .extracting(target -> target.getOutput().toStringUtf8().strip())
+        .containsExactlyInAnyOrder("clone-1", "clone-2", "clone-3");
+  }
+
+  /** Files, users, units, processes and packet filter: what an installation could leave behind. */
+  private static String everythingOf(Host host) {
+    return host.sh(
+        """
+        find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /var/log/journal \\
+          -o -path /var/log/towline-test -o -path /var/lib/systemd -o -path /var/tmp \\) -prune -o -print | sort
+        cat /etc/passwd /etc/group /etc/shadow
+        systemctl list-unit-files --no-legend --no-pager 2>/dev/null | grep -i towline || true
+        cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'dev.towline[A-Za-z.]*Main' || true
+        nft -s list ruleset 2>/dev/null || true
+        """);
   }
 
   private static void assertRefused(

@@ -8,12 +8,19 @@ import dev.towline.it.topology.Fleet;
 import dev.towline.it.topology.Host;
 import dev.towline.it.topology.ProxyCluster;
 import dev.towline.it.topology.Result;
+import dev.towline.proto.v1.Action;
+import dev.towline.proto.v1.ActionTarget;
+import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListProxiesResponse;
 import dev.towline.proto.v1.ListProxyClustersResponse;
-import dev.towline.proto.v1.Path;
+import dev.towline.proto.v1.Outcome;
+import dev.towline.proto.v1.Path.Kind;
 import dev.towline.proto.v1.Proxy;
+import dev.towline.testing.Promised;
 import dev.towline.testing.Requirement;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
@@ -25,6 +32,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -95,7 +103,26 @@ final class ProxyClusterIT {
   @Requirement("I3")
   void hostsInstalledThroughProxies_areOnline_onAPathThroughOne() {
     FleetChecks.online(
-        topology.fleet(), topology.agents(), "web", Path.Kind.PROXY, "proxy-1", "proxy-2");
+        topology.fleet(), topology.agents(), "web", Kind.PROXY, "proxy-1", "proxy-2");
+  }
+
+  /** They share the kernel, and often the image: each is a client of its own. */
+  @Test
+  @Order(1)
+  @Requirement("P5")
+  void containers_areClientsOfTheirOwn_andTakenForNobodysClone() {
+    var fleet = topology.fleet();
+
+    var rows = fleet.hosts().values();
+
+    assertThat(rows).allMatch(row -> row.getFacts().getAssetKind().equals("CONTAINER"));
+    assertThat(rows.stream().map(row -> row.getFacts().getBootId().split("/")[0]).distinct())
+        .hasSize(1);
+    assertThat(rows.stream().map(row -> row.getFacts().getBootId()).distinct())
+        .hasSize(topology.agents().size());
+    assertThat(rows.stream().map(dev.towline.proto.v1.Host::getId).distinct())
+        .hasSize(topology.agents().size());
+    assertThat(fleet.towline("events", "list")).doesNotContain("clone.");
   }
 
   @Test
@@ -112,7 +139,7 @@ final class ProxyClusterIT {
     Await.until("the proxy is online", LIMIT, () -> isOnline(proxy("gateway")));
     Duration took = Duration.ofNanos(System.nanoTime() - from);
     System.out.printf("proxy.deploy: %.1f s%n", took.toMillis() / 1000.0);
-    assertThat(took).isLessThan(Duration.ofSeconds(30));
+    assertThat(took).isLessThan(Promised.within(Duration.ofSeconds(30)));
     assertThat(proxy("gateway").getAgent().getState()).isEqualTo(HostState.HOST_STATE_ONLINE);
     gateway.sh("sh /opt/towline/agent/uninstall");
     fleet.awaitState("gateway", HostState.HOST_STATE_UNINSTALLED, LIMIT);
@@ -123,8 +150,75 @@ final class ProxyClusterIT {
     Await.until("the proxy is gone", LIMIT, () -> !isOnline(proxy("gateway")));
   }
 
+  /** One version says another number, the next one never comes up. */
   @Test
   @Order(3)
+  @Requirement({"P4", "P10", "P13"})
+  void cluster_isUpgradedOneByOne_andStopsAtTheFirstThatDoesNotComeUp(@TempDir Path work)
+      throws IOException {
+    var fleet = topology.fleet();
+    CreatedInstallCommand direct = fleet.installCommand("--group", "gateways");
+    topology.proxies().parallelStream().forEach(host -> fleet.install(direct, host));
+    String newer = Packages.version() + ".1";
+    String broken = Packages.version() + ".2";
+    assertThat(proxies())
+        .allSatisfy(
+            proxy -> assertThat(proxy.getUpgradeProblem()).isEqualTo("it runs the newest version"));
+    fleet.addPackage(Packages.reversioned("proxy", newer, work));
+    assertThat(proxies())
+        .allSatisfy(proxy -> {
+          assertThat(proxy.getVersion()).isEqualTo(Packages.version());
+          assertThat(proxy.getNewestVersion()).isEqualTo(newer);
+          assertThat(proxy.getUpgradeProblem()).isEmpty();
+        });
+    // It has to go on through two changes of the proxy and report in the end.
+    Action running = fleet.begin("group=web", "sh", "-c", "sleep 20; echo here");
+
+    String said = fleet.towline("proxies", "upgrade", ProxyCluster.CLUSTER);
+
+    assertThat(said).contains("its agents move to the other proxies", ": succeeded");
+    assertThat(proxies())
+        .allSatisfy(proxy -> {
+          assertThat(proxy.getVersion()).isEqualTo(newer);
+          assertThat(isOnline(proxy)).isTrue();
+        });
+    Await.until("the end of what ran meanwhile", LIMIT, () -> action(running).getEnded());
+    assertThat(action(running).getTargetsList())
+        .extracting(ActionTarget::getOutcome)
+        .containsOnly(Outcome.OUTCOME_SUCCEEDED);
+
+    fleet.addPackage(Packages.broken("proxy", broken, work));
+    Result stopped = fleet.run("proxies", "upgrade", ProxyCluster.CLUSTER);
+
+    assertThat(stopped.ok()).isFalse();
+    assertThat(stopped.out())
+        .contains("this version is broken; versions/" + newer + " runs again", "not-tried");
+    Await.until(
+        "both proxies with the version of before",
+        LIMIT,
+        () ->
+            proxies().stream()
+                .allMatch(proxy -> isOnline(proxy) && proxy.getVersion().equals(newer)));
+    FleetChecks.runs(fleet, "group=web", topology.agents());
+  }
+
+  /** Of the proxies whose hosts have an agent. */
+  private static List<Proxy> proxies() {
+    return topology
+        .fleet()
+        .ask(ListProxiesResponse.newBuilder(), "proxies", "list")
+        .getProxiesList()
+        .stream()
+        .filter(proxy -> proxy.getName().startsWith("proxy-"))
+        .toList();
+  }
+
+  private static Action action(Action begun) {
+    return topology.fleet().ask(Action.newBuilder(), "actions", "show", begun.getId()).build();
+  }
+
+  @Test
+  @Order(4)
   @Requirement("P12")
   void clientsWithoutADirectRoute_areNamed_andOnlyStrandedWhenThatIsMeant() {
     var fleet = topology.fleet();

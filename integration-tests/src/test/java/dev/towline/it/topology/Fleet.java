@@ -8,6 +8,7 @@ import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListHostsResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,6 +80,11 @@ public final class Fleet {
     var fleet = new Fleet(host, manager);
     fleet.signIn(printed(welcome, PASSWORD), printed(welcome, FINGERPRINT));
     return fleet;
+  }
+
+  /** One more package that the manager has for hosts. */
+  public void addPackage(Path file) {
+    host.copyIn(file, PACKAGES + "/" + file.getFileName());
   }
 
   static void unpack(Host host, String program) {
@@ -223,6 +229,13 @@ public final class Fleet {
         limit,
         () -> hosts().get(name) instanceof dev.towline.proto.v1.Host h && h.getState() == state);
     return hosts().get(name);
+  }
+
+  /** Runs a program on hosts and does not wait for its end. */
+  public Action begin(String selector, String... program) {
+    var command = new ArrayList<>(List.of("run", "--on", selector, "--detach", "-o", "json", "--"));
+    command.addAll(Arrays.asList(program));
+    return parse(towline(command.toArray(String[]::new)), Action.newBuilder()).build();
   }
 
   /** Runs a program on hosts and waits until it has ended on all of them. */
