@@ -1,17 +1,12 @@
 package dev.towline.bench;
 
-import dev.towline.cli.login.AdminClient;
+import dev.towline.it.fleet.FirewallOrders;
 import dev.towline.it.fleet.LoopbackAddresses;
 import dev.towline.it.fleet.ProcessFleet;
 import dev.towline.it.fleet.Program;
-import dev.towline.proto.v1.Action;
-import dev.towline.proto.v1.ActionEvent;
 import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.ControlFirewall.Order;
-import dev.towline.proto.v1.ControlHostFirewallRequest;
 import dev.towline.proto.v1.CreateInstallCommandRequest;
-import dev.towline.proto.v1.GetActionRequest;
-import dev.towline.proto.v1.Outcome;
 import dev.towline.runtime.firewall.FirewallDocument;
 import dev.towline.runtime.firewall.FirewallRules;
 import dev.towline.runtime.firewall.NftText;
@@ -21,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -65,7 +59,7 @@ final class FirewallFigures implements Bench.Benchmark {
       Program agent = agent(lab, fleet, repository, directory);
       try {
         fleet.awaitOnline(1, Duration.ofSeconds(60));
-        forward(lab, agent, fleet.admin(), report);
+        forward(lab, agent, new FirewallOrders(fleet.admin(), "gateway"), report);
       } finally {
         agent.stop();
       }
@@ -153,7 +147,7 @@ final class FirewallFigures implements Bench.Benchmark {
     return seconds;
   }
 
-  private static void forward(GatewayLab lab, Program agent, AdminClient admin, Report report)
+  private static void forward(GatewayLab lab, Program agent, FirewallOrders gateway, Report report)
       throws Exception {
     Map<State, List<Double>> rates = new EnumMap<>(State.class);
     List<Double> off = new ArrayList<>();
@@ -164,7 +158,10 @@ final class FirewallFigures implements Bench.Benchmark {
       for (int turn = 0; turn < State.values().length; turn++) {
         // Each state comes first, second and last as often.
         State state = State.values()[(round + turn) % State.values().length];
-        tell(admin, state == State.ON ? Order.SET : Order.OFF);
+        gateway.give(
+            state == State.ON
+                ? ControlFirewall.newBuilder().setOrder(Order.SET).setRules(rules()).build()
+                : ControlFirewall.newBuilder().setOrder(Order.OFF).build());
         if (state == State.WITHOUT) {
           signal("STOP", agent);
         }
@@ -207,33 +204,5 @@ final class FirewallFigures implements Bench.Benchmark {
   private static void signal(String signal, Program program) throws Exception {
     // Every launcher on the way became the next program, so it is the agent's own process.
     GatewayLab.run(List.of("kill", "-" + signal, "" + program.pid()), "");
-  }
-
-  private static void tell(AdminClient admin, Order order) {
-    Action told =
-        admin
-            .hosts()
-            .controlHostFirewall(
-                ControlHostFirewallRequest.newBuilder()
-                    .setHost("gateway")
-                    .setOrder(
-                        ControlFirewall.newBuilder()
-                            .setOrder(order)
-                            .setRules(order == Order.SET ? rules() : ""))
-                    .build());
-    Iterator<ActionEvent> events =
-        admin
-            .actionWatches()
-            .watchAction(GetActionRequest.newBuilder().setAction(told.getId()).build());
-    while (events.hasNext()) {
-      ActionEvent event = events.next();
-      if (event.hasEnded()) {
-        if (event.getEnded().getTargets(0).getOutcome() != Outcome.OUTCOME_SUCCEEDED) {
-          throw new IllegalStateException("firewall " + order + ": " + event.getEnded());
-        }
-        return;
-      }
-    }
-    throw new IllegalStateException("the watch ended before the order");
   }
 }

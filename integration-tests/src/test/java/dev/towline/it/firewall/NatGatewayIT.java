@@ -2,13 +2,16 @@ package dev.towline.it.firewall;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.towline.it.fleet.FirewallOrders;
 import dev.towline.it.topology.Await;
 import dev.towline.it.topology.Fleet;
 import dev.towline.it.topology.Host;
 import dev.towline.it.topology.NatGateway;
 import dev.towline.it.topology.Result;
+import dev.towline.proto.v1.ControlFirewall;
 import dev.towline.proto.v1.HostState;
 import dev.towline.testing.Requirement;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -20,6 +23,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The host firewall on a NAT gateway that is full of rules of others: whatever Towline does there,
@@ -35,6 +39,7 @@ import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 final class NatGatewayIT {
   private static final boolean LONG = Boolean.getBoolean("towline.long");
   private static final int CHANGES = LONG ? 1_000 : 4;
+  private static final int CHANGES_BY_COMMAND = 3;
   private static final int RESTARTS = LONG ? 50 : 2;
   private static final Duration LIMIT = Duration.ofMinutes(2);
 
@@ -54,6 +59,8 @@ final class NatGatewayIT {
   private static final String CHAIN_OF_CUT = "comment \"cut\"";
 
   private static final NatGateway topology = new NatGateway();
+
+  @TempDir static Path login;
 
   private static String before;
   private static NatGateway.Asking asking;
@@ -122,8 +129,17 @@ final class NatGatewayIT {
     assertThat(topology.foreign()).as("after the installation").isEqualTo(before);
     assertThat(topology.own()).as("off by default").isEmpty();
 
+    var gateway = new FirewallOrders(fleet.admin(login), GATEWAY);
     for (int i = 0; i < CHANGES; i++) {
-      set(i);
+      if (i < CHANGES_BY_COMMAND) {
+        set(i);
+      } else {
+        gateway.give(
+            ControlFirewall.newBuilder()
+                .setOrder(ControlFirewall.Order.SET)
+                .setRules(rules(i))
+                .build());
+      }
       if (i % 100 == 0) {
         assertThat(topology.foreign()).as("after change %d", i).isEqualTo(before);
       }

@@ -3,12 +3,18 @@ package dev.towline.it.topology;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
+import dev.towline.cli.login.AdminClient;
 import dev.towline.it.Packages;
+import dev.towline.it.fleet.OperatorLogin;
 import dev.towline.proto.v1.Action;
 import dev.towline.proto.v1.CreatedInstallCommand;
 import dev.towline.proto.v1.HostState;
 import dev.towline.proto.v1.ListHostsResponse;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -140,6 +146,25 @@ public final class Fleet {
 
   public String consoleUrl() {
     return "https://" + host.name() + ":8444";
+  }
+
+  /**
+   * The admin API from here, for what is done too often to start a program each time.
+   *
+   * @param directory where the operator's login is copied to
+   */
+  public AdminClient admin(Path directory) {
+    try {
+      for (String file : List.of("login.json", "ca.pem")) {
+        Files.writeString(
+            directory.resolve(file),
+            host.sh("cat /root/.config/towline/" + file)
+                .replace(consoleUrl(), "https://" + host.address() + ":8444"));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return OperatorLogin.open(directory, Clock.systemUTC());
   }
 
   /** Runs the operator's command line to its end. */
